@@ -1,0 +1,23 @@
+.DEFAULT_GOAL := help
+.PHONY: help run test check clean
+
+node_modules/.package-lock.json: package-lock.json
+	npm ci --no-audit --no-fund
+	@touch $@
+
+help: ## Show the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+run: node_modules/.package-lock.json ## Start a sync pod on port 8080 with embedded defaults and show how to try it
+	@npm run --silent build
+	@ETHERPLY_DEV=true exec node sync-pod/dist/main.js
+
+check: node_modules/.package-lock.json ## Check formatting, lint rules and types
+	@npm run --silent build
+	@npm run --silent check
+
+test: check ## Run every test
+	@npm run --silent test
+
+clean: ## Remove what was built
+	rm -rf protocol/dist sync-pod/dist

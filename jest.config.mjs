@@ -1,0 +1,15 @@
+export default {
+  testEnvironment: 'node',
+  testMatch: ['<rootDir>/*/test/**/*.test.ts'],
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'es6' } },
+    ],
+  },
+  moduleNameMapper: { '^@etherply/protocol$': '<rootDir>/protocol/src/index.ts' },
+  reporters: ['default', 'summary', '<rootDir>/scripts/count-reporter.mjs'],
+  testTimeout: 60_000,
+  maxWorkers: 2,
+};

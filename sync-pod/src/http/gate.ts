@@ -1,0 +1,53 @@
+import { parseWorkspaceId, type WorkspaceId } from '@etherply/protocol';
+import { type Access, mayOpen, type Scope } from '../auth/access.ts';
+import { AuthError, type TokenVerifier } from '../auth/token-verifier.ts';
+import { HttpError, type RequestFacts } from './request.ts';
+
+/** The rules that every request passes before it reaches a workspace. */
+export class Gate {
+  readonly #verifier: TokenVerifier;
+
+  constructor(verifier: TokenVerifier) {
+    this.#verifier = verifier;
+  }
+
+  /**
+   * @throws HttpError `bad_request` for an impossible id, `unauthorized`, or `permission_denied`
+   */
+  async admit(request: RequestFacts, scope: Scope): Promise<{ workspace: WorkspaceId; access: Access }> {
+    const workspace = parseWorkspaceId(request.workspaceSegment);
+    if (workspace === undefined) {
+      throw new HttpError(
+        'bad_request',
+        'a workspace id has 1 to 128 characters of A-Z a-z 0-9 . _ : @ ~ - and starts with a letter or digit',
+      );
+    }
+    const access = await this.#verify(tokenOf(request));
+    if (!access.scopes.has(scope)) throw new HttpError('permission_denied', `missing '${scope}' scope`);
+    if (!mayOpen(access, workspace))
+      throw new HttpError('permission_denied', 'the token gives no right to this workspace');
+    return { workspace, access };
+  }
+
+  async #verify(token: string | undefined): Promise<Access> {
+    if (token === undefined) {
+      throw new HttpError(
+        'unauthorized',
+        'a token is missing: send it as Authorization: Bearer, ?token= or second subprotocol',
+      );
+    }
+    try {
+      return await this.#verifier.verify(token);
+    } catch (error) {
+      if (!(error instanceof AuthError)) throw error;
+      throw new HttpError(error.code === 'forbidden' ? 'permission_denied' : error.code, error.message);
+    }
+  }
+}
+
+function tokenOf({ authorization, query, protocols }: RequestFacts): string | undefined {
+  const bearer = /^bearer +(.+)$/i.exec(authorization)?.[1];
+  return bearer ?? query.get('token') ?? (protocols[0] === SUBPROTOCOL ? protocols[1] : undefined);
+}
+
+export const SUBPROTOCOL = 'etherply.v1';

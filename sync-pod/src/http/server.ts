@@ -1,0 +1,312 @@
+import {
+  App,
+  type HttpRequest,
+  type HttpResponse,
+  type us_listen_socket,
+  us_listen_socket_close,
+  us_socket_local_port,
+  type WebSocket,
+} from 'uWebSockets.js';
+import { randomUUID } from 'node:crypto';
+import { CLOSE, postOpsBody } from '@etherply/protocol';
+import type { Logger } from 'pino';
+import type { TokenVerifier } from '../auth/token-verifier.ts';
+import type { Metrics } from '../metrics.ts';
+import { Session } from '../session/session.ts';
+import { toOp } from '../session/to-op.ts';
+import type { Broadcaster, Subscriber } from '../workspace/broadcaster.ts';
+import { ackText, dataText } from '../workspace/frames.ts';
+import type { Outcome, Workspace } from '../workspace/workspace.ts';
+import { type Workspaces, WorkspaceUnavailableError } from '../workspace/workspaces.ts';
+import { Gate, SUBPROTOCOL } from './gate.ts';
+import { HttpError, Reply, type RequestFacts, readBody, readRequest } from './request.ts';
+
+interface Options {
+  readonly verifier: TokenVerifier;
+  readonly maxMessageBytes: number;
+  readonly maxPendingBytes: number;
+  readonly maxConnections: number;
+  /** Seconds after which a silent socket is closed. */
+  readonly idleTimeoutSeconds: number;
+  readonly logger: Logger;
+  readonly now: () => number;
+}
+
+interface Connection {
+  readonly session: Session;
+  readonly workspace: Workspace;
+  readonly heads: readonly string[];
+  readonly batched: boolean;
+  tooSlow: boolean;
+}
+
+/** The uWebSockets.js app: upgrades, REST routes, health and metrics. */
+export class Server implements Broadcaster {
+  readonly #app = App();
+  readonly #options: Options;
+  readonly #gate: Gate;
+  readonly #sockets = new Map<Subscriber, WebSocket<Connection>>();
+  #metrics: Metrics | undefined;
+  #listening: us_listen_socket | undefined;
+  #expiry: NodeJS.Timeout | undefined;
+  #draining = false;
+  #upgrading = 0;
+
+  constructor(options: Options) {
+    this.#options = options;
+    this.#gate = new Gate(options.verifier);
+  }
+
+  get connectionCount(): number {
+    return this.#sockets.size;
+  }
+
+  op(workspace: string, origin: Subscriber | undefined, frame: string): void {
+    this.#publish(`1 ${workspace}`, origin, frame);
+  }
+
+  ops(workspace: string, origin: Subscriber | undefined, frame: string): void {
+    this.#publish(`n ${workspace}`, origin, frame);
+  }
+
+  /** Starts to serve; resolves with the port. */
+  listen(host: string, port: number, workspaces: Workspaces, metrics: Metrics): Promise<number> {
+    this.#metrics = metrics;
+    this.#routes(workspaces, metrics);
+    this.#expiry = setInterval(() => this.#expireTokens(), 500);
+    return new Promise((resolve, reject) => {
+      this.#app.listen(host, port, (socket) => {
+        if (socket === false) {
+          reject(new Error(`cannot listen on ${host}:${port}: is the port in use?`));
+          return;
+        }
+        this.#listening = socket;
+        resolve(us_socket_local_port(socket));
+      });
+    });
+  }
+
+  /** Turns `/readyz` red, takes no more connections and asks every client to come back, spread over `windowMs`. */
+  drain(windowMs: number): void {
+    this.#draining = true;
+    for (const { session } of [...this.#sockets.values()].map((ws) => ws.getUserData())) {
+      session.close(CLOSE.restart, JSON.stringify({ retry_after_ms: Math.floor(Math.random() * windowMs) }));
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#expiry);
+    if (this.#listening !== undefined) us_listen_socket_close(this.#listening);
+    this.#app.close();
+  }
+
+  #publish(topic: string, origin: Subscriber | undefined, frame: string): void {
+    this.#metrics?.bytesOut.inc(frame.length);
+    const socket = origin === undefined ? undefined : this.#sockets.get(origin);
+    if (socket === undefined) this.#app.publish(topic, frame);
+    else socket.publish(topic, frame);
+  }
+
+  #routes(workspaces: Workspaces, metrics: Metrics): void {
+    this.#app.get('/healthz', (res) => new Reply(res).json('{"status":"ok"}'));
+    this.#app.get('/readyz', (res) => this.#ready(new Reply(res), workspaces));
+    this.#app.get('/metrics', (res) => {
+      const reply = new Reply(res);
+      void metrics.registry.metrics().then((text) => reply.text(text, metrics.registry.contentType));
+    });
+    this.#app.get('/v1/workspaces/:id', (res, req) => this.#answer(res, req, (facts) => this.#read(facts, workspaces)));
+    this.#app.post('/v1/workspaces/:id/ops', (res, req) => {
+      // The body arrives whether or not it is wanted yet: listen before anything else.
+      const body = readBody(res, this.#options.maxMessageBytes);
+      body.catch(() => undefined);
+      this.#answer(res, req, (facts) => this.#write(facts, body, workspaces));
+    });
+    this.#app.ws<Connection>('/v1/sync/:id', {
+      maxPayloadLength: this.#options.maxMessageBytes,
+      maxBackpressure: this.#options.maxPendingBytes,
+      idleTimeout: this.#options.idleTimeoutSeconds,
+      sendPingsAutomatically: true,
+      upgrade: (res, req, context) => {
+        const key = req.getHeader('sec-websocket-key');
+        const extensions = req.getHeader('sec-websocket-extensions');
+        const facts = readRequest(req);
+        const reply = new Reply(res);
+        void this.#upgrade(facts, workspaces).then(
+          (connection) => {
+            if (reply.aborted) {
+              workspaces.release(connection.session.workspaceId);
+              return;
+            }
+            const protocol = facts.protocols[0] === SUBPROTOCOL ? SUBPROTOCOL : '';
+            res.cork(() => {
+              res.writeStatus('101 Switching Protocols').writeHeader('X-Session-ID', connection.session.sessionId);
+              res.upgrade<Connection>(connection, key, protocol, extensions, context);
+            });
+          },
+          (error: unknown) => this.#fail(reply, error),
+        );
+      },
+      open: (ws) => this.#opened(ws),
+      message: (ws, message, isBinary) => {
+        const { session } = ws.getUserData();
+        metrics.bytesIn.inc(message.byteLength);
+        if (isBinary) session.receivedBinary();
+        else session.received(Buffer.from(message).toString());
+      },
+      dropped: (ws) => {
+        const connection = ws.getUserData();
+        if (connection.tooSlow) return;
+        connection.tooSlow = true;
+        metrics.rejected.inc({ reason: 'too_slow' });
+        // Not from within the send that failed: others may be writing to this socket still.
+        setImmediate(() => connection.session.close(CLOSE.tooSlow, 'too slow: it reads less than it is sent'));
+      },
+      close: (ws) => {
+        const { session } = ws.getUserData();
+        session.closed();
+        this.#sockets.delete(session);
+        workspaces.release(session.workspaceId);
+      },
+    });
+    this.#app.any('/*', (res) => new Reply(res).error('not_found', 'there is no such route'));
+  }
+
+  #ready(reply: Reply, workspaces: Workspaces): void {
+    const problems = workspaces.problems();
+    if (this.#draining) reply.error('unavailable', 'draining');
+    else if (problems.length > 0) reply.error('unavailable', problems.join('; '));
+    else reply.json('{"status":"ready"}');
+  }
+
+  #answer(res: HttpResponse, req: HttpRequest, handle: (facts: RequestFacts) => Promise<string>): void {
+    const facts = readRequest(req);
+    const reply = new Reply(res);
+    void handle(facts).then(
+      (body) => reply.json(body),
+      (error: unknown) => this.#fail(reply, error),
+    );
+  }
+
+  #fail(reply: Reply, error: unknown): void {
+    const known =
+      error instanceof HttpError
+        ? error
+        : error instanceof WorkspaceUnavailableError
+          ? new HttpError('unavailable', error.message)
+          : undefined;
+    this.#metrics?.rejected.inc({ reason: known?.code ?? 'internal' });
+    if (known === undefined) this.#options.logger.error({ err: error }, 'a request failed');
+    reply.error(known?.code ?? 'unavailable', known?.message ?? 'an internal error; it is in the log');
+  }
+
+  async #upgrade(facts: RequestFacts, workspaces: Workspaces): Promise<Connection> {
+    this.#upgrading += 1;
+    try {
+      if (this.#draining) throw new HttpError('unavailable', 'this pod is draining: connect again');
+      if (this.#sockets.size + this.#upgrading > this.#options.maxConnections) {
+        throw new HttpError('unavailable', 'this pod has all the connections that it may have');
+      }
+      const { workspace: id, access } = await this.#gate.admit(facts, 'read');
+      const workspace = await workspaces.acquire(id).catch((error: unknown) => {
+        workspaces.release(id);
+        throw error;
+      });
+      const sessionId = randomUUID();
+      const session = new Session({
+        sessionId,
+        userId: access.userId ?? facts.query.get('userId') ?? `anonymous-${sessionId}`,
+        access,
+        workspaceId: id,
+        verifier: this.#options.verifier,
+        observer: {
+          ops: (count) => this.#metrics?.ops.inc(count),
+          acked: (count) => this.#metrics?.acks.inc({ durability: 'local' }, count),
+          rejected: (reason) => this.#metrics?.rejected.inc({ reason }),
+        },
+        now: this.#options.now,
+      });
+      const heads = (facts.query.get('heads') ?? '').split(',').filter((hash) => hash !== '');
+      const batched = facts.query.get('batch') === '1' || facts.protocols[0] === SUBPROTOCOL;
+      return { session, workspace, heads, batched, tooSlow: false };
+    } finally {
+      this.#upgrading -= 1;
+    }
+  }
+
+  #opened(ws: WebSocket<Connection>): void {
+    const { session, workspace, heads, batched } = ws.getUserData();
+    this.#sockets.set(session, ws);
+    ws.subscribe(`${batched ? 'n' : '1'} ${session.workspaceId}`);
+    const socket = {
+      send: (frame: string) => {
+        this.#metrics?.bytesOut.inc(frame.length);
+        ws.send(frame);
+      },
+      close: (code: number, reason: string) => ws.end(code, reason),
+    };
+    session.opened(socket, workspace, heads);
+  }
+
+  #expireTokens(): void {
+    const now = this.#options.now() / 1000;
+    for (const session of [...this.#sockets.values()].map((ws) => ws.getUserData().session)) {
+      if (session.expiresAt !== undefined && session.expiresAt <= now) session.expire();
+    }
+  }
+
+  async #read(facts: RequestFacts, workspaces: Workspaces): Promise<string> {
+    const { workspace: id } = await this.#gate.admit(facts, 'read');
+    return this.#using(id, workspaces, async ({ strategy }) => {
+      return `{"data":${dataText(strategy.view())},"heads":${JSON.stringify(strategy.heads())}}`;
+    });
+  }
+
+  async #write(facts: RequestFacts, body: Promise<string>, workspaces: Workspaces): Promise<string> {
+    const { workspace: id, access } = await this.#gate.admit(facts, 'write');
+    if (this.#draining) throw new HttpError('unavailable', 'this pod is draining: send it again');
+    const now = this.#options.now();
+    const sent = parseOps(await body);
+    const ops = sent.map((one) => toOp(one, now));
+    const user = access.userId ?? facts.query.get('userId') ?? `anonymous-${randomUUID()}`;
+    const ids = sent.flatMap((one) => one.id ?? []);
+    const expectedHeads =
+      facts.ifMatch === '' ? undefined : facts.ifMatch.split(',').map((hash) => hash.trim().replaceAll('"', ''));
+    return this.#using(id, workspaces, async (workspace) => {
+      this.#metrics?.ops.inc(ops.length);
+      const outcome = await new Promise<Outcome>((settle) => {
+        // An array takes effect as a whole, so that its ids together are the id of the whole.
+        const whole = ids.length === 0 ? undefined : ids.join(' ');
+        workspace.submit({ user, id: whole, ops, origin: undefined, expectedHeads, settle });
+      });
+      if (!outcome.ok) throw new HttpError(outcome.code, outcome.message);
+      this.#metrics?.acks.inc({ durability: 'local' }, ops.length);
+      return `{${ackText(ids, ops.length, outcome.heads, 'local')}}`;
+    });
+  }
+
+  async #using<T>(id: Workspace['id'], workspaces: Workspaces, use: (workspace: Workspace) => Promise<T>): Promise<T> {
+    try {
+      return await use(await workspaces.acquire(id));
+    } finally {
+      workspaces.release(id);
+    }
+  }
+}
+
+function parseOps(body: string) {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(body);
+  } catch {
+    throw new HttpError('bad_request', 'the body is not JSON');
+  }
+  const ops = postOpsBody.safeParse(parsed);
+  if (!ops.success) {
+    const issue = ops.error.issues[0];
+    throw new HttpError(
+      'bad_request',
+      `${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? 'breaks the schema'}`,
+    );
+  }
+  return Array.isArray(ops.data) ? ops.data : [ops.data];
+}

@@ -1,0 +1,54 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+/** Everything that `/metrics` shows. Names follow the Prometheus conventions: base units, counters end in `_total`. */
+export function createMetrics(gauges: { connections: () => number; workspacesOpen: () => number }) {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  new Gauge({
+    name: 'etherply_connections',
+    help: 'Open WebSocket connections.',
+    registers,
+    collect() {
+      this.set(gauges.connections());
+    },
+  });
+  new Gauge({
+    name: 'etherply_workspaces_open',
+    help: 'Workspaces held in memory.',
+    registers,
+    collect() {
+      this.set(gauges.workspacesOpen());
+    },
+  });
+  return {
+    registry,
+    ops: new Counter({ name: 'etherply_ops_total', help: 'Ops received.', registers }),
+    acks: new Counter({ name: 'etherply_acks_total', help: 'Ops acked.', labelNames: ['durability'], registers }),
+    rejected: new Counter({
+      name: 'etherply_rejected_total',
+      help: 'Messages and connections refused.',
+      labelNames: ['reason'],
+      registers,
+    }),
+    bytesIn: new Counter({ name: 'etherply_received_bytes_total', help: 'Bytes of frames received.', registers }),
+    bytesOut: new Counter({
+      name: 'etherply_sent_bytes_total',
+      help: 'Bytes of frames sent; a broadcast counts once.',
+      registers,
+    }),
+    commitSeconds: new Histogram({
+      name: 'etherply_commit_seconds',
+      help: 'From the start of a commit until it is synced.',
+      buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5],
+      registers,
+    }),
+    commitRecords: new Histogram({
+      name: 'etherply_commit_records',
+      help: 'Records (one a workspace) in a commit.',
+      buckets: [1, 2, 5, 10, 20, 50, 100, 500],
+      registers,
+    }),
+  };
+}
+export type Metrics = ReturnType<typeof createMetrics>;

@@ -1,0 +1,228 @@
+import { CLOSE, type ClientFrame, clientFrame, type ErrorCode, LIMITS, type WorkspaceId } from '@etherply/protocol';
+import { type Access, mayOpen } from '../auth/access.ts';
+import { AuthError, type TokenVerifier } from '../auth/token-verifier.ts';
+import type { Op } from '../strategy/strategy.ts';
+import type { Subscriber } from '../workspace/broadcaster.ts';
+import { ackText, dataText, errorFrame, eventText } from '../workspace/frames.ts';
+import type { Outcome, Workspace } from '../workspace/workspace.ts';
+import { toOp } from './to-op.ts';
+
+/** The socket behind a session. */
+export interface SessionSocket {
+  send(frame: string): void;
+  close(code: number, reason: string): void;
+}
+
+export interface SessionObserver {
+  ops(count: number): void;
+  acked(count: number): void;
+  rejected(reason: string): void;
+}
+
+interface SessionOptions {
+  readonly sessionId: string;
+  readonly userId: string;
+  readonly access: Access;
+  readonly workspaceId: WorkspaceId;
+  readonly verifier: TokenVerifier;
+  readonly observer: SessionObserver;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+}
+
+/** One connection: its frames in and out, its rights, its bounds. */
+export class Session implements Subscriber {
+  readonly sessionId: string;
+  readonly userId: string;
+  readonly workspaceId: WorkspaceId;
+  readonly #verifier: TokenVerifier;
+  readonly #observer: SessionObserver;
+  readonly #now: () => number;
+  #access: Access;
+  #workspace: Workspace | undefined;
+  #socket: SessionSocket | undefined;
+  #ackIds: string[] = [];
+  #ackCount = 0;
+  #ackHeads: readonly string[] = [];
+  #badFrames = 0;
+  #badFramesSince = 0;
+
+  constructor(options: SessionOptions) {
+    this.sessionId = options.sessionId;
+    this.userId = options.userId;
+    this.workspaceId = options.workspaceId;
+    this.#access = options.access;
+    this.#verifier = options.verifier;
+    this.#observer = options.observer;
+    this.#now = options.now;
+  }
+
+  get isOpen(): boolean {
+    return this.#socket !== undefined;
+  }
+
+  /** Unix seconds at which the token ends, or undefined where it does not. */
+  get expiresAt(): number | undefined {
+    return this.#access.expiresAt;
+  }
+
+  /** The socket is open: sends the state, or what changed since `heads`. */
+  opened(socket: SessionSocket, workspace: Workspace, heads: readonly string[]): void {
+    this.#socket = socket;
+    this.#workspace = workspace;
+    const { strategy } = workspace;
+    const changes = heads.length === 0 ? null : strategy.since(heads);
+    const about = JSON.stringify({
+      heads: strategy.heads(),
+      workspace_id: this.workspaceId,
+      strategy: strategy.name,
+      session_id: this.sessionId,
+      user_id: this.userId,
+      scopes: [...this.#access.scopes],
+      expires_at: this.#access.expiresAt ?? null,
+    }).slice(1);
+    socket.send(
+      changes === null
+        ? `{"type":"init","data":${dataText(strategy.view())},${about}`
+        : `{"type":"delta","ops":[${changes.map(eventText).join(',')}],${about}`,
+    );
+  }
+
+  closed(): void {
+    this.#socket = undefined;
+  }
+
+  send(frame: string): void {
+    this.#socket?.send(frame);
+  }
+
+  close(code: number, reason: string): void {
+    this.#socket?.close(code, reason);
+  }
+
+  /** A text frame came in. */
+  received(text: string): void {
+    let parsed: unknown;
+    try {
+      parsed = JSON.parse(text);
+    } catch {
+      this.#refuseFrame('the frame is not JSON', undefined);
+      return;
+    }
+    const frame = clientFrame.safeParse(parsed);
+    if (frame.success) this.#handle(frame.data);
+    else this.#refuseFrame(describe(frame.error.issues), idOf(parsed));
+  }
+
+  /** A frame that is no text came in. */
+  receivedBinary(): void {
+    this.#refuseFrame('binary frames are not part of this protocol: send JSON text', undefined);
+  }
+
+  /** The token has ended. */
+  expire(): void {
+    this.close(CLOSE.tokenExpired, 'token expired');
+  }
+
+  #handle(frame: ClientFrame): void {
+    switch (frame.type) {
+      case 'op':
+        this.#submit([toOp(frame.payload, this.#now())], frame.id);
+        return;
+      case 'ops':
+        this.#submit(
+          frame.payload.map((payload) => toOp(payload, this.#now())),
+          frame.id,
+        );
+        return;
+      case 'ping':
+        this.send('{"type":"pong"}');
+        return;
+      case 'auth':
+        void this.#renew(frame.token);
+    }
+  }
+
+  #submit(ops: readonly Op[], id: string | undefined): void {
+    this.#observer.ops(ops.length);
+    if (!this.#access.scopes.has('write')) {
+      this.#refuse('permission_denied', "missing 'write' scope", id);
+      return;
+    }
+    this.#workspace?.submit({
+      user: this.userId,
+      id,
+      ops,
+      origin: this,
+      settle: (outcome) => this.#settle(outcome, id, ops.length),
+    });
+  }
+
+  #settle(outcome: Outcome, id: string | undefined, count: number): void {
+    if (!outcome.ok) {
+      this.#refuse(outcome.code, outcome.message, id);
+      return;
+    }
+    if (this.#ackCount === 0) queueMicrotask(() => this.flushAcks());
+    if (id !== undefined) this.#ackIds.push(id);
+    this.#ackCount += count;
+    this.#ackHeads = outcome.heads;
+  }
+
+  /** One ack frame a commit, whatever the number of messages in it. */
+  flushAcks(): void {
+    if (this.#ackCount === 0) return;
+    this.#observer.acked(this.#ackCount);
+    this.send(`{"type":"ack",${ackText(this.#ackIds, this.#ackCount, this.#ackHeads, 'local')}}`);
+    this.#ackIds = [];
+    this.#ackCount = 0;
+  }
+
+  async #renew(token: string): Promise<void> {
+    let access: Access;
+    try {
+      access = await this.#verifier.verify(token);
+    } catch (error) {
+      if (!(error instanceof AuthError)) throw error;
+      this.#refuse(error.code === 'forbidden' ? 'permission_denied' : error.code, error.message, undefined);
+      return;
+    }
+    if (access.userId !== this.#access.userId) {
+      this.#refuse('permission_denied', 'the new token is of another user', undefined);
+    } else if (!access.scopes.has('read') || !mayOpen(access, this.workspaceId)) {
+      this.#refuse('permission_denied', 'the new token gives no right to this workspace', undefined);
+    } else {
+      this.#access = access;
+      this.send(JSON.stringify({ type: 'auth', expires_at: access.expiresAt ?? null }));
+    }
+  }
+
+  #refuse(code: ErrorCode, message: string, id: string | undefined): void {
+    this.#observer.rejected(code);
+    this.send(errorFrame(code, message, id));
+  }
+
+  #refuseFrame(message: string, id: string | undefined): void {
+    const now = this.#now();
+    if (now - this.#badFramesSince > 60_000) {
+      this.#badFramesSince = now;
+      this.#badFrames = 0;
+    }
+    this.#badFrames += 1;
+    this.#refuse('bad_request', message, id);
+    if (this.#badFrames >= LIMITS.badFramesPerMinute) this.close(CLOSE.badFrames, 'too many bad frames');
+  }
+}
+
+function describe(issues: readonly { path: readonly PropertyKey[]; message: string }[]): string {
+  const issue = issues[0];
+  if (issue === undefined) return 'the frame breaks the schema';
+  const path = issue.path.map(String).join('.');
+  return path === '' ? issue.message : `${path}: ${issue.message}`;
+}
+
+/** The id that a broken frame carries, so that its sender knows which op was refused. */
+function idOf(parsed: unknown): string | undefined {
+  if (typeof parsed !== 'object' || parsed === null || !('id' in parsed)) return undefined;
+  return typeof parsed.id === 'string' && parsed.id.length <= LIMITS.opIdLength ? parsed.id : undefined;
+}

@@ -1,0 +1,156 @@
+import type { Op, Plan, RegisterView, Strategy, StrategyRecord } from '../strategy.ts';
+import { decodeWrites, encodeWrites, opCount, type RootWrite } from './change.ts';
+import { KnownHeads } from './known-heads.ts';
+
+/** One value that a key holds: more than one only where actors wrote concurrently. */
+interface Entry {
+  readonly counter: number;
+  readonly actor: string;
+  readonly json: string;
+}
+
+interface Register {
+  /** Greatest op id first, as Automerge resolves conflicts; empty: deleted. */
+  readonly entries: readonly Entry[];
+  readonly timestamp: number;
+  /** The last record that changed it. */
+  readonly position: number;
+}
+
+interface AutomergePlan extends Plan {
+  readonly hash: string | undefined;
+  readonly nextOp: number;
+  /** The entry that each effective write leaves behind, in order; undefined for a deletion. */
+  readonly entries: readonly (Entry | undefined)[];
+}
+
+const KNOWN_HEADS = 1024;
+const NO_CHANGE = new Uint8Array(0);
+
+/**
+ * An Automerge document kept as its log of changes: for JSON ops it needs just the register map (key → values and the op
+ * ids that a next write must name), the heads and the actor's sequence. Loading the log with Automerge gives this state.
+ */
+export class AutomergeStrategy implements Strategy<AutomergePlan> {
+  readonly name = 'automerge';
+  readonly #actor: string;
+  readonly #registers = new Map<string, Register>();
+  readonly #known = new KnownHeads(KNOWN_HEADS);
+  readonly #seqs = new Map<string, number>();
+  #heads: string[] = [];
+  #nextOp = 1;
+
+  /** @param actor 16 random bytes in hex that no other process writes with: (actor, seq) never repeats with other content */
+  constructor(actor: string) {
+    this.#actor = actor;
+  }
+
+  plan(ops: readonly Op[], nowMs: number): AutomergePlan {
+    const staged = new Map<string, readonly Entry[]>();
+    const writes: RootWrite[] = [];
+    const entries: (Entry | undefined)[] = [];
+    const effective: boolean[] = [];
+    let nextOp = this.#nextOp;
+    for (const { key, json, value } of ops) {
+      const held = staged.get(key) ?? this.#registers.get(key)?.entries ?? [];
+      const hasEffect = json !== undefined || held.length > 0;
+      effective.push(hasEffect);
+      if (!hasEffect) continue;
+      const entry = json === undefined ? undefined : { counter: nextOp, actor: this.#actor, json };
+      writes.push({ key, value: json === undefined ? undefined : value, pred: inOrder(held) });
+      entries.push(entry);
+      staged.set(key, entry === undefined ? [] : [entry]);
+      nextOp += opCount(value);
+    }
+    if (writes.length === 0) {
+      return { data: NO_CHANGE, effective, heads: this.#heads, hash: undefined, nextOp, entries };
+    }
+    const { bytes, hash } = encodeWrites(
+      {
+        actor: this.#actor,
+        seq: (this.#seqs.get(this.#actor) ?? 0) + 1,
+        startOp: this.#nextOp,
+        deps: this.#heads,
+        time: Math.floor(nowMs / 1000),
+      },
+      writes,
+    );
+    return { data: bytes, effective, heads: [hash], hash, nextOp, entries };
+  }
+
+  commit(plan: AutomergePlan, ops: readonly Op[], position: number): void {
+    if (plan.hash === undefined) return;
+    let write = 0;
+    for (const [i, { key, timestamp }] of ops.entries()) {
+      if (!plan.effective[i]) continue;
+      const entry = plan.entries[write++];
+      this.#registers.set(key, { entries: entry === undefined ? [] : [entry], timestamp, position });
+    }
+    this.#seqs.set(this.#actor, (this.#seqs.get(this.#actor) ?? 0) + 1);
+    this.#nextOp = plan.nextOp;
+    this.#advanceHeads(plan.hash, this.#heads, position);
+  }
+
+  receive({ data, timestamps }: StrategyRecord, position: number): void {
+    if (data.length === 0) return;
+    const { change, writes } = decodeWrites(data);
+    const seq = this.#seqs.get(change.actor) ?? 0;
+    if (change.seq <= seq) return; // it is in already
+    if (change.seq !== seq + 1)
+      throw new Error(`change ${change.hash} of actor ${change.actor} came before its predecessor`);
+    for (const [i, { key, counter, json, pred }] of writes.entries()) {
+      const gone = new Set(pred);
+      const kept = (this.#registers.get(key)?.entries ?? []).filter((entry) => !gone.has(idOf(entry)));
+      if (json !== undefined) kept.push({ counter, actor: change.actor, json });
+      const entries = kept.sort((a, b) => b.counter - a.counter || (a.actor < b.actor ? 1 : -1));
+      this.#registers.set(key, { entries, timestamp: timestamps[i] ?? change.time * 1e6, position });
+    }
+    this.#seqs.set(change.actor, change.seq);
+    this.#nextOp = Math.max(this.#nextOp, change.startOp + change.ops.length);
+    this.#advanceHeads(change.hash, change.deps, position);
+  }
+
+  since(heads: readonly string[]): RegisterView[] | null {
+    if (sameSet(heads, this.#heads)) return [];
+    const known = heads.flatMap((hash) => this.#known.positionOf(hash) ?? []);
+    if (known.length === 0) return null;
+    const position = Math.max(...known);
+    const changed: RegisterView[] = [];
+    for (const [key, register] of this.#registers) {
+      if (register.position > position) changed.push(viewOf(key, register));
+    }
+    return changed;
+  }
+
+  *view(): Iterable<RegisterView> {
+    for (const [key, register] of this.#registers) {
+      if (register.entries.length > 0) yield viewOf(key, register);
+    }
+  }
+
+  heads(): readonly string[] {
+    return this.#heads;
+  }
+
+  #advanceHeads(hash: string, deps: readonly string[], position: number): void {
+    this.#heads = [...this.#heads.filter((head) => !deps.includes(head)), hash].sort();
+    if (this.#heads.length === 1) this.#known.add(hash, position);
+  }
+}
+
+function viewOf(key: string, register: Register): RegisterView {
+  return { key, json: register.entries[0]?.json, timestamp: register.timestamp };
+}
+
+function idOf({ counter, actor }: Entry): string {
+  return `${counter}@${actor}`;
+}
+
+/** Automerge wants the predecessors of an op in the order of their ids. */
+function inOrder(entries: readonly Entry[]): string[] {
+  return entries.map(idOf).reverse();
+}
+
+function sameSet(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((item) => b.includes(item));
+}

@@ -1,0 +1,175 @@
+import { createHash } from 'node:crypto';
+import { type DecodedChange, decodeChange, encodeChange } from '@automerge/automerge';
+import type { Json } from '@etherply/protocol';
+import { ExactFloats } from './exact-floats.ts';
+
+type LibraryOps = Parameters<typeof encodeChange>[0]['ops'];
+
+/** Where an op writes: a key of a map, or a new element of a list. */
+type Place = { obj: string; pred: string[] } & ({ key: string } | { insert: true; elemId: string });
+
+/** An op in the form that `encodeChange` takes: the library's own type knows neither list elements nor null. */
+type EncodableOp = Place & { action: string; value?: null | boolean | number | string; datatype?: string };
+
+/** A whole-value write to a key of the root map; `pred` are the op ids that it replaces. */
+export interface RootWrite {
+  readonly key: string;
+  readonly value: Json | undefined;
+  readonly pred: readonly string[];
+}
+
+export interface ChangeHeader {
+  readonly actor: string;
+  readonly seq: number;
+  readonly startOp: number;
+  readonly deps: readonly string[];
+  /** Unix seconds. */
+  readonly time: number;
+}
+
+/** How many Automerge ops writing `value` takes: one for itself and one for everything in it. */
+export function opCount(value: Json | undefined): number {
+  if (typeof value !== 'object' || value === null) return 1;
+  let count = 1;
+  for (const item of Array.isArray(value) ? value : Object.values(value)) count += opCount(item);
+  return count;
+}
+
+/** Encodes writes to the root map as one Automerge change and gives its bytes and hash. */
+export function encodeWrites(header: ChangeHeader, writes: readonly RootWrite[]): { bytes: Uint8Array; hash: string } {
+  const draft = new ChangeDraft(header);
+  for (const { key, value, pred } of writes) draft.write({ obj: '_root', key, pred: [...pred] }, value);
+  const bytes = draft.encode();
+  return { bytes, hash: changeHash(bytes) };
+}
+
+/** The ops of a change while it is put together. */
+class ChangeDraft {
+  readonly #header: ChangeHeader;
+  readonly #ops: EncodableOp[] = [];
+  readonly #exactFloats = new ExactFloats();
+
+  constructor(header: ChangeHeader) {
+    this.#header = header;
+  }
+
+  write(place: Place, value: Json | undefined): void {
+    if (value === undefined) this.#ops.push({ action: 'del', ...place });
+    else if (typeof value !== 'object' || value === null) {
+      this.#ops.push({ action: 'set', ...place, ...this.#scalar(value) });
+    } else {
+      const obj = this.#nextId();
+      const isList = Array.isArray(value);
+      this.#ops.push({ action: isList ? 'makeList' : 'makeMap', ...place });
+      if (isList) this.#fillList(obj, value);
+      else for (const [key, item] of Object.entries(value)) this.write({ obj, key, pred: [] }, item);
+    }
+  }
+
+  encode(): Uint8Array {
+    const { actor, seq, startOp, deps, time } = this.#header;
+    const ops = this.#ops as LibraryOps;
+    const bytes = encodeChange({ actor, author: null, seq, startOp, time, message: null, deps: [...deps], ops });
+    this.#exactFloats.putInto(bytes);
+    return bytes;
+  }
+
+  #fillList(obj: string, items: readonly Json[]): void {
+    let elemId = '_head';
+    for (const item of items) {
+      const id = this.#nextId();
+      this.write({ obj, pred: [], insert: true, elemId }, item);
+      elemId = id;
+    }
+  }
+
+  #nextId(): string {
+    return `${this.#header.startOp + this.#ops.length}@${this.#header.actor}`;
+  }
+
+  #scalar(value: null | boolean | number | string): Pick<EncodableOp, 'value' | 'datatype'> {
+    if (typeof value !== 'number') return { value };
+    // Integers of another datatype, or at the edge of the safe range, come back as BigInt.
+    if (Number.isInteger(value) && Math.abs(value) < Number.MAX_SAFE_INTEGER) return { value, datatype: 'int' };
+    return { value: this.#exactFloats.encodable(value), datatype: 'float64' };
+  }
+}
+
+/** The hash of an encoded change: SHA-256 over what follows the magic bytes and the checksum (8 bytes). */
+export function changeHash(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes.subarray(8)).digest('hex');
+}
+
+/** A root write as it stands in a decoded change; `json` undefined for a deletion. */
+export interface DecodedWrite {
+  readonly key: string;
+  readonly counter: number;
+  readonly json: string | undefined;
+  readonly pred: readonly string[];
+}
+
+/** A change that edits inside a value: the register map cannot hold it. */
+export class NestedEditError extends Error {
+  constructor(hash: string, obj: string) {
+    super(`change ${hash} edits inside object ${obj}, which it did not create: it needs the whole document`);
+    this.name = 'NestedEditError';
+  }
+}
+
+type Container = { list: (string | Container)[]; ids: string[] } | { map: Map<string, string | Container> };
+type DecodedOp = DecodedChange['ops'][number] & { insert?: boolean; elemId?: string };
+
+/**
+ * Reads a change as whole-value writes to the root map.
+ * @throws NestedEditError where it is more than that
+ */
+export function decodeWrites(bytes: Uint8Array): { change: DecodedChange; writes: DecodedWrite[] } {
+  const change = decodeChange(bytes);
+  const containers = new Map<string, Container>();
+  const roots: { key: string; counter: number; node: string | Container | undefined; pred: readonly string[] }[] = [];
+  let counter = change.startOp;
+  for (const op of change.ops as DecodedOp[]) {
+    const id = `${counter}@${change.actor}`;
+    const node = nodeOf(op, change.hash);
+    if (typeof node === 'object') containers.set(id, node);
+    if (op.obj === '_root') roots.push({ key: op.key, counter, node, pred: op.pred });
+    else place(containers.get(op.obj), op, id, node, change.hash);
+    counter += 1;
+  }
+  const writes = roots.map(({ node, ...root }) => ({ ...root, json: node === undefined ? undefined : textOf(node) }));
+  return { change, writes };
+}
+
+function nodeOf(op: DecodedOp, hash: string): string | Container | undefined {
+  if (op.action === 'makeMap') return { map: new Map() };
+  if (op.action === 'makeList') return { list: [], ids: [] };
+  if (op.action === 'del') return undefined;
+  if (op.action === 'set' && !['counter', 'timestamp', 'bytes'].includes(op.datatype ?? '')) {
+    return JSON.stringify(typeof op.value === 'bigint' ? Number(op.value) : op.value);
+  }
+  throw new NestedEditError(hash, op.obj);
+}
+
+function place(
+  container: Container | undefined,
+  op: DecodedOp,
+  id: string,
+  node: string | Container | undefined,
+  hash: string,
+) {
+  if (container === undefined || node === undefined || op.pred.length > 0) throw new NestedEditError(hash, op.obj);
+  if ('map' in container) {
+    container.map.set(op.key, node);
+    return;
+  }
+  const after = op.elemId === '_head' ? -1 : container.ids.lastIndexOf(op.elemId ?? '');
+  if (op.insert !== true || (after === -1 && op.elemId !== '_head')) throw new NestedEditError(hash, op.obj);
+  container.ids.splice(after + 1, 0, id);
+  container.list.splice(after + 1, 0, node);
+}
+
+function textOf(node: string | Container): string {
+  if (typeof node === 'string') return node;
+  if ('list' in node) return `[${node.list.map(textOf).join(',')}]`;
+  return `{${[...node.map].map(([name, item]) => `${JSON.stringify(name)}:${textOf(item)}`).join(',')}}`;
+}

@@ -1,0 +1,48 @@
+import { Encoder } from 'cbor-x';
+import { z } from 'zod';
+
+/** An op of a record: who sent it, under which id, and when; `timestamp` null where it had no effect. */
+export interface EnvelopeOp {
+  readonly user: string;
+  readonly id: string | null;
+  /** Tells a resend from another op under the same id. */
+  readonly fingerprint: number;
+  /** Unix microseconds. */
+  readonly timestamp: number | null;
+}
+
+/** What storage and replication carry: a record with what is needed to recognise and attribute its ops. */
+export interface Envelope {
+  /** Name of the strategy that made the data and alone can read it. */
+  readonly kind: string;
+  /** Rises when the workspace is deleted. */
+  readonly epoch: number;
+  /** Unix milliseconds. */
+  readonly time: number;
+  readonly data: Uint8Array;
+  readonly ops: readonly EnvelopeOp[];
+}
+
+const VERSION = 1;
+const cbor = new Encoder({ useRecords: false, tagUint8Array: false });
+const wireForm = z.tuple([
+  z.literal(VERSION),
+  z.string(),
+  z.int(),
+  z.int(),
+  z.instanceof(Uint8Array),
+  z.array(z.tuple([z.string(), z.string().nullable(), z.int(), z.number().nullable()])),
+]);
+
+/** CBOR array: version, kind, epoch, time, data, ops as [user, id, fingerprint, timestamp]. */
+export function encodeEnvelope({ kind, epoch, time, data, ops }: Envelope): Uint8Array {
+  const rows = ops.map(({ user, id, fingerprint, timestamp }) => [user, id, fingerprint, timestamp]);
+  return cbor.encode([VERSION, kind, epoch, time, data, rows]);
+}
+
+/** @throws where the bytes are no envelope of a known version */
+export function decodeEnvelope(bytes: Uint8Array): Envelope {
+  const [, kind, epoch, time, data, rows] = wireForm.parse(cbor.decode(bytes));
+  const ops = rows.map(([user, id, fingerprint, timestamp]) => ({ user, id, fingerprint, timestamp }));
+  return { kind, epoch, time, data, ops };
+}

@@ -1,0 +1,37 @@
+import type { Durability, ErrorCode } from '@etherply/protocol';
+import type { RegisterView } from '../strategy/strategy.ts';
+
+// Frames are put together as text: values keep the text that they were stored with and are never parsed again.
+
+export function eventText({ key, json, timestamp }: RegisterView): string {
+  const what = json === undefined ? '"deleted":true' : `"value":${json}`;
+  return `{"key":${JSON.stringify(key)},${what},"timestamp":${timestamp}}`;
+}
+
+export function opFrame(event: string, user: string): string {
+  return `{"type":"op","payload":${event},"user_id":${JSON.stringify(user)}}`;
+}
+
+export function opsFrame(events: readonly string[], user: string, heads: readonly string[]): string {
+  return `{"type":"ops","payload":[${events.join(',')}],"user_id":${JSON.stringify(user)},"heads":${JSON.stringify(heads)}}`;
+}
+
+export function ackText(
+  ids: readonly string[],
+  count: number,
+  heads: readonly string[],
+  durability: Durability,
+): string {
+  return `"ids":${JSON.stringify(ids)},"count":${count},"heads":${JSON.stringify(heads)},"durability":"${durability}"`;
+}
+
+export function errorFrame(code: ErrorCode, message: string, id?: string): string {
+  return JSON.stringify({ type: 'error', code, payload: `${code}: ${message}`, ...(id !== undefined && { id }) });
+}
+
+/** The `data` object of a whole state. */
+export function dataText(view: Iterable<RegisterView>): string {
+  const members: string[] = [];
+  for (const { key, json } of view) members.push(`${JSON.stringify(key)}:${json}`);
+  return `{${members.join(',')}}`;
+}

@@ -1,0 +1,120 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import { ConfigError, configVariables, loadConfig } from '../src/config.ts';
+import { renderConfigurationDoc } from '../src/config-doc.ts';
+
+const secret = 'sixteen bytes ok';
+const valid = { ETHERPLY_JWT_SECRET: secret };
+
+function problemsOf(env: Record<string, string | undefined>): readonly string[] {
+  try {
+    loadConfig(env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+test('docs/configuration.md is what the schema says', () => {
+  const written = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8');
+  expect(written).toBe(renderConfigurationDoc());
+  for (const { name } of configVariables) expect(written).toContain(`| \`${name}\` |`);
+});
+
+test('defaults; empty variables count as unset', () => {
+  const empty = Object.fromEntries(configVariables.map(({ name }) => [name, '']));
+  const expected = {
+    jwtSecret: secret,
+    jwksUrl: undefined,
+    jwtIssuer: undefined,
+    jwtAudience: undefined,
+    defaultScopes: [],
+    requireWorkspaceClaim: false,
+    syncStrategy: 'automerge',
+    dataDirs: ['./data'],
+    ack: 'local',
+    maxMessageBytes: 1048576,
+    maxPendingBytes: 8388608,
+    maxConnections: 20000,
+    workspaceIdleSeconds: 60,
+    pingSeconds: 30,
+    host: '0.0.0.0',
+    port: 8080,
+    shutdownTimeoutSeconds: 20,
+    logLevel: 'info',
+    dev: false,
+  };
+  expect(loadConfig(valid)).toEqual(expected);
+  expect(loadConfig({ ...empty, ...valid })).toEqual(expected);
+});
+
+test.each<[string, string, object]>([
+  ['ETHERPLY_JWKS_URL', 'https://id.example/jwks', { jwksUrl: 'https://id.example/jwks' }],
+  ['ETHERPLY_JWT_ISSUER', ' me ', { jwtIssuer: 'me' }],
+  ['ETHERPLY_DEFAULT_SCOPES', 'read, write read', { defaultScopes: ['read', 'write'] }],
+  ['ETHERPLY_REQUIRE_WORKSPACE_CLAIM', '1', { requireWorkspaceClaim: true }],
+  ['ETHERPLY_DATA_DIRS', '/a, /b', { dataDirs: ['/a', '/b'] }],
+  ['ETHERPLY_MAX_MESSAGE_BYTES', '16777216', { maxMessageBytes: 16777216 }],
+  ['PORT', '0', { port: 0 }],
+  ['ETHERPLY_DEV', 'true', { dev: true }],
+])('%s=%s', (name, value, expected) => {
+  expect(loadConfig({ ...valid, [name]: value })).toMatchObject(expected);
+});
+
+test.each<[string, string, RegExp]>([
+  ['ETHERPLY_JWT_SECRET', 'fifteen bytes !', /at least 16 bytes/],
+  ['ETHERPLY_JWT_SECRET', '-----BEGIN PUBLIC KEY-----', /not a PEM key/],
+  ['ETHERPLY_JWKS_URL', 'id.example/jwks', /http or https/],
+  ['ETHERPLY_JWKS_URL', 'file:///etc/jwks', /http or https/],
+  ['ETHERPLY_JWKS_URL', 'https://user:pass@id.example/', /without user name/],
+  ['ETHERPLY_JWT_ISSUER', '  ', /set some text/],
+  ['ETHERPLY_JWT_AUDIENCE', '\t', /set some text/],
+  ['ETHERPLY_DEFAULT_SCOPES', 'read,root', /read, write and admin/],
+  ['ETHERPLY_REQUIRE_WORKSPACE_CLAIM', 'yes', /true or false/],
+  ['ETHERPLY_SYNC_STRATEGY', 'lww', /set automerge/],
+  ['ETHERPLY_DATA_DIRS', './a,,./b', /none of them empty/],
+  ['ETHERPLY_DATA_DIRS', './data,data', /each directory once/],
+  ['ETHERPLY_ACK', 'replicated', /needs NATS/],
+  ['ETHERPLY_MAX_MESSAGE_BYTES', '1023', /1024 to 16777216/],
+  ['ETHERPLY_MAX_MESSAGE_BYTES', '16777217', /1024 to 16777216/],
+  ['ETHERPLY_MAX_PENDING_BYTES', '8MB', /whole number/],
+  ['ETHERPLY_MAX_CONNECTIONS', '0', /whole number/],
+  ['ETHERPLY_WORKSPACE_IDLE_SECONDS', '-1', /whole number/],
+  ['ETHERPLY_PING_SECONDS', '7', /8 to 960/],
+  ['ETHERPLY_PING_SECONDS', '961', /8 to 960/],
+  ['ETHERPLY_HOST', ' ', /set some text/],
+  ['PORT', '65536', /0 to 65535/],
+  ['PORT', '1e3', /whole number/],
+  ['SHUTDOWN_TIMEOUT_SECONDS', '1.5', /whole number/],
+  ['ETHERPLY_LOG_LEVEL', 'verbose', /trace, debug/],
+  ['ETHERPLY_DEV', 'on', /true or false/],
+])('%s=%j is refused', (name, value, message) => {
+  const problems = problemsOf({ ...valid, [name]: value });
+  expect(problems).toHaveLength(1);
+  expect(problems[0]).toMatch(message);
+  expect(problems[0]?.startsWith(`${name}: `)).toBe(true);
+});
+
+describe('problems', () => {
+  test('are all listed at once, one line each', () => {
+    const env = { PORT: 'x\ny', ETHERPLY_DEFAULT_SCOPES: 'a,b', ETHERPLY_ACK: 'replicated', ETHERPLY_DEV: 'maybe' };
+    const names = ['ETHERPLY_ACK', 'ETHERPLY_DEFAULT_SCOPES', 'ETHERPLY_DEV', 'ETHERPLY_JWT_SECRET', 'PORT'];
+    const problems = problemsOf(env);
+    expect(problems.map((line) => line.split(':')[0]).sort()).toEqual(names);
+    expect(() => loadConfig(env)).toThrow(problems.join('\n'));
+    expect(problems.join('\n').split('\n')).toHaveLength(names.length);
+  });
+
+  test('never echo the secret', () => {
+    expect(problemsOf({ ETHERPLY_JWT_SECRET: 'hunter2', PORT: 'x' }).join()).not.toContain('hunter2');
+  });
+
+  test('a way to verify tokens is needed, except in development', () => {
+    expect(problemsOf({})).toEqual([
+      'ETHERPLY_JWT_SECRET: set ETHERPLY_JWT_SECRET or ETHERPLY_JWKS_URL, or use `make run` for development',
+    ]);
+    expect(problemsOf({ ETHERPLY_JWKS_URL: 'http://127.0.0.1/jwks' })).toEqual([]);
+    expect(loadConfig({ ETHERPLY_DEV: 'true' }).jwtSecret).toBeUndefined();
+  });
+});
