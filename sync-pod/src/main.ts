@@ -52,7 +52,8 @@ async function main(config: Config): Promise<void> {
     now,
     opIdMemoryMs: LIMITS.opIdMemoryMs,
     idleMs: config.workspaceIdleSeconds * 1000,
-    onShardFailure: (error) => logger.error({ err: error }, 'a shard is down'),
+    onShardDown: (error) => logger.error({ err: error }, 'a shard is down'),
+    onShardUp: (shard) => logger.info({ shard }, 'a shard is up again'),
   });
   const port = await server.listen(config.host, config.port, workspaces, metrics);
   logger.info({ port, shards: config.dataDirs.length, ack: config.ack }, 'ready');
@@ -62,8 +63,9 @@ async function main(config: Config): Promise<void> {
     const deadline = setTimeout(() => process.exit(1), config.shutdownTimeoutSeconds * 1000);
     deadline.unref();
     logger.info('draining');
+    server.refuseConnections();
     await workspaces.idle();
-    server.drain(config.shutdownTimeoutSeconds * 1000);
+    server.closeSessions(config.shutdownTimeoutSeconds * 1000);
     await workspaces.close();
     server.close();
     logger.info('stopped');

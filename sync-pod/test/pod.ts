@@ -14,35 +14,46 @@ export function token(claims: Record<string, unknown> = {}): Promise<string> {
     .sign(new TextEncoder().encode(SECRET));
 }
 
+interface PodOptions {
+  readonly env?: Record<string, string>;
+  readonly shards?: number;
+  /** Where given, the data directory is a disk of this size, that only the pod sees. */
+  readonly diskMegabytes?: number;
+}
+
 /** A sync pod in a process of its own, on a free port of loopback. */
 export class Pod {
   readonly dataDir: string;
-  #env: Record<string, string>;
+  readonly #options: PodOptions;
   #process: ChildProcess | undefined;
   #output = '';
   port = 0;
 
-  private constructor(dataDir: string, env: Record<string, string>) {
+  private constructor(dataDir: string, options: PodOptions) {
     this.dataDir = dataDir;
-    this.#env = env;
+    this.#options = options;
   }
 
-  static async start(env: Record<string, string> = {}): Promise<Pod> {
-    const pod = new Pod(await mkdtemp(join(tmpdir(), 'etherply-')), env);
+  static async start(options: PodOptions = {}): Promise<Pod> {
+    const pod = new Pod(await mkdtemp(join(tmpdir(), 'etherply-')), options);
     await pod.restart();
     return pod;
   }
 
-  async restart(): Promise<void> {
+  /** Starts the process again; rejects with what it printed where it ends instead. */
+  async restart(env: Record<string, string> = {}): Promise<void> {
     this.#output = '';
-    const child = spawn(process.execPath, ['sync-pod/dist/main.js'], {
+    const dirs = Array.from({ length: this.#options.shards ?? 1 }, (_, i) => join(this.dataDir, `shard-${i}`));
+    const [command = '', ...args] = this.#command();
+    const child = spawn(command, args, {
       env: {
         PATH: process.env.PATH,
         ETHERPLY_JWT_SECRET: SECRET,
-        ETHERPLY_DATA_DIRS: join(this.dataDir, 'shard-0'),
+        ETHERPLY_DATA_DIRS: dirs.join(','),
         ETHERPLY_HOST: '127.0.0.1',
         PORT: '0',
-        ...this.#env,
+        ...this.#options.env,
+        ...env,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -55,8 +66,22 @@ export class Pod {
       };
       child.stdout?.on('data', read);
       child.stderr?.on('data', read);
-      child.on('exit', (code) => reject(new Error(`the pod ended with ${code}: ${this.#output}`)));
+      child.on('close', (code) => reject(new Error(`the pod ended with ${code}: ${this.#output}`)));
     });
+  }
+
+  #command(): string[] {
+    const pod = [process.execPath, 'sync-pod/dist/main.js'];
+    const { diskMegabytes } = this.#options;
+    if (diskMegabytes === undefined) return pod;
+    // A mount namespace of its own needs no rights of the machine's, and its disk goes with the process.
+    const script = `mount -t tmpfs -o size=${diskMegabytes}m tmpfs "$0" && exec "$@"`;
+    return ['unshare', '--user', '--map-root-user', '--mount', 'sh', '-c', script, this.dataDir, ...pod];
+  }
+
+  /** A path in the data directory as the pod sees it. */
+  pathInside(name: string): string {
+    return join(`/proc/${this.#process?.pid}/root`, this.dataDir, name);
   }
 
   get output(): string {
@@ -122,13 +147,13 @@ export class TestClient {
     this.socket.send(typeof frame === 'string' ? frame : JSON.stringify(frame));
   }
 
-  /** Takes the first frame of this type that has come or comes; those before it stay. */
-  async take(type: string): Promise<Frame> {
+  /** Takes the first frame of these types that has come or comes; those before it stay. */
+  async take(...types: string[]): Promise<Frame> {
     for (;;) {
-      const at = this.frames.findIndex((frame) => frame.type === type);
+      const at = this.frames.findIndex((frame) => types.includes(frame.type));
       const [frame] = at === -1 ? [] : this.frames.splice(at, 1);
       if (frame !== undefined) return frame;
-      if (this.closeCode !== undefined) throw new Error(`closed with ${this.closeCode} while waiting for ${type}`);
+      if (this.closeCode !== undefined) throw new Error(`closed with ${this.closeCode} while waiting for ${types}`);
       await this.#change();
     }
   }
@@ -156,4 +181,9 @@ export class TestClient {
   #notify(): void {
     for (const wake of this.#wake.splice(0)) wake();
   }
+}
+
+/** Resolves when the condition holds, asked again and again. */
+export async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20));
 }

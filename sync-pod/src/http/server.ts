@@ -14,10 +14,11 @@ import type { TokenVerifier } from '../auth/token-verifier.ts';
 import type { Metrics } from '../metrics.ts';
 import { Session } from '../session/session.ts';
 import { toOp } from '../session/to-op.ts';
+import { ShardDownError } from '../storage/supervised-shard.ts';
 import type { Broadcaster, Subscriber } from '../workspace/broadcaster.ts';
 import { ackText, dataText } from '../workspace/frames.ts';
 import type { Outcome, Workspace } from '../workspace/workspace.ts';
-import { type Workspaces, WorkspaceUnavailableError } from '../workspace/workspaces.ts';
+import type { Workspaces } from '../workspace/workspaces.ts';
 import { Gate, SUBPROTOCOL } from './gate.ts';
 import { HttpError, Reply, type RequestFacts, readBody, readRequest } from './request.ts';
 
@@ -86,9 +87,13 @@ export class Server implements Broadcaster {
     });
   }
 
-  /** Turns `/readyz` red, takes no more connections and asks every client to come back, spread over `windowMs`. */
-  drain(windowMs: number): void {
+  /** Turns `/readyz` red and takes no more connections. */
+  refuseConnections(): void {
     this.#draining = true;
+  }
+
+  /** Asks every client to come back, spread over `windowMs`. */
+  closeSessions(windowMs: number): void {
     for (const { session } of [...this.#sockets.values()].map((ws) => ws.getUserData())) {
       session.close(CLOSE.restart, JSON.stringify({ retry_after_ms: Math.floor(Math.random() * windowMs) }));
     }
@@ -191,7 +196,7 @@ export class Server implements Broadcaster {
     const known =
       error instanceof HttpError
         ? error
-        : error instanceof WorkspaceUnavailableError
+        : error instanceof ShardDownError
           ? new HttpError('unavailable', error.message)
           : undefined;
     this.#metrics?.rejected.inc({ reason: known?.code ?? 'internal' });

@@ -1,4 +1,7 @@
-import type { LogEntry, Shard } from './shard.ts';
+import type { LogEntry } from './shard.ts';
+
+/** Makes entries durable; throws where it is uncertain whether they are. */
+type Append = (entries: readonly LogEntry[]) => Promise<void>;
 
 /** Something that has ops to make durable: one workspace. */
 export interface Committer {
@@ -20,16 +23,14 @@ export interface CommitObserver {
  * tells them. While a sync is under way the next batch fills.
  */
 export class CommitLoop {
-  readonly #append: Shard['append'];
+  readonly #append: Append;
   readonly #observer: CommitObserver;
-  readonly #onFailure: (error: unknown) => void;
   #waiting = new Set<Committer>();
   #running: Promise<void> | undefined;
 
-  constructor(append: Shard['append'], observer: CommitObserver, onFailure: (error: unknown) => void) {
+  constructor(append: Append, observer: CommitObserver) {
     this.#append = append;
     this.#observer = observer;
-    this.#onFailure = onFailure;
   }
 
   schedule(committer: Committer): void {
@@ -57,8 +58,8 @@ export class CommitLoop {
     const entries = turn.flatMap((committer) => committer.takeTurn() ?? []);
     try {
       if (entries.length > 0) await this.#append(entries);
-    } catch (error) {
-      this.#onFailure(error);
+    } catch {
+      // The shard has said why when it went down.
       for (const committer of turn) committer.turnFailed();
       return;
     }

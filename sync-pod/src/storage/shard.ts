@@ -76,10 +76,11 @@ function reason(error: unknown): string {
 }
 
 function advice(message: string): string {
-  if (/lock/i.test(message))
-    return 'Another process uses this directory: stop it, or give this pod a directory of its own.';
   if (/corrupt|checksum|mismatch/i.test(message)) {
     return 'Its files are damaged: restore the directory from a backup, or move it away to start this shard empty.';
+  }
+  if (/lock file|While lock/i.test(message)) {
+    return 'Another process uses this directory: stop it, or give this pod a directory of its own.';
   }
   if (/no space/i.test(message)) return 'The disk is full: make room on it.';
   return 'Check that the directory exists, is writable and is whole.';

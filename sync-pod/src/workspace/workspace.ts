@@ -3,9 +3,10 @@ import type { Committer } from '../storage/commit-loop.ts';
 import type { LogEntry } from '../storage/shard.ts';
 import type { Op, Plan, Strategy } from '../strategy/strategy.ts';
 import type { Broadcaster, Subscriber } from './broadcaster.ts';
-import { decodeEnvelope, type EnvelopeOp, encodeEnvelope } from './envelope.ts';
+import { type EnvelopeOp, encodeEnvelope } from './envelope.ts';
 import { eventText, opFrame, opsFrame } from './frames.ts';
-import { fingerprintOf, OpMemory } from './op-memory.ts';
+import { fingerprintOf } from './op-memory.ts';
+import type { WorkspaceState } from './workspace-state.ts';
 
 /** What a sender learns of its message: all its ops are durable, or none has been accepted. */
 export type Outcome =
@@ -33,6 +34,8 @@ interface Turn {
 }
 
 const EPOCH = 1;
+/** Whose ops these are is in the log, but not told apart where they are sent again as the state of their keys. */
+const SYSTEM_USER = '';
 const UNAVAILABLE: Outcome = {
   ok: false,
   code: 'unavailable',
@@ -42,31 +45,28 @@ const UNAVAILABLE: Outcome = {
 /** The actor of one workspace: orders what its clients send, makes it durable, tells everyone. */
 export class Workspace implements Committer {
   readonly id: WorkspaceId;
-  #strategy: Strategy;
+  #state: WorkspaceState;
   readonly #broadcaster: Broadcaster;
   readonly #schedule: (workspace: Workspace) => void;
   readonly #now: () => number;
-  readonly #memory: OpMemory;
-  #position = 0;
   #waiting: Submission[] = [];
   #turn: Turn | undefined;
   #down = false;
 
   constructor(
     id: WorkspaceId,
-    strategy: Strategy,
-    edge: { broadcaster: Broadcaster; schedule: (workspace: Workspace) => void; now: () => number; memoryMs: number },
+    state: WorkspaceState,
+    edge: { broadcaster: Broadcaster; schedule: (workspace: Workspace) => void; now: () => number },
   ) {
     this.id = id;
-    this.#strategy = strategy;
+    this.#state = state;
     this.#broadcaster = edge.broadcaster;
     this.#schedule = edge.schedule;
     this.#now = edge.now;
-    this.#memory = new OpMemory(edge.memoryMs);
   }
 
   get strategy(): Strategy {
-    return this.#strategy;
+    return this.#state.strategy;
   }
 
   /** Nothing is waiting or under way. */
@@ -74,15 +74,21 @@ export class Workspace implements Committer {
     return this.#waiting.length === 0 && this.#turn === undefined;
   }
 
-  /** Takes in a record from disk. */
-  restore(entry: LogEntry): void {
-    const envelope = decodeEnvelope(entry.envelope);
-    const timestamps = envelope.ops.flatMap(({ timestamp }) => timestamp ?? []);
-    this.#strategy.receive({ data: envelope.data, timestamps }, entry.position);
-    for (const { user, id, fingerprint } of envelope.ops) {
-      if (id !== null) this.#memory.remember(user, id, fingerprint, envelope.time);
-    }
-    this.#position = entry.position;
+  /** A write has failed: what is on disk may differ from what is in memory until `resume`. */
+  get isDown(): boolean {
+    return this.#down;
+  }
+
+  /** Goes on from what is on disk after a failed write, and tells everyone what that write did if it happened after all. */
+  resume(state: WorkspaceState): void {
+    const before = this.#state.strategy.heads();
+    this.#state = state;
+    this.#down = false;
+    const changed = state.strategy.since(before) ?? [...state.strategy.view()];
+    if (changed.length === 0) return;
+    const events = changed.map(eventText);
+    for (const event of events) this.#broadcaster.op(this.id, undefined, opFrame(event, SYSTEM_USER));
+    this.#broadcaster.ops(this.id, undefined, opsFrame(events, SYSTEM_USER, state.strategy.heads()));
   }
 
   submit(submission: Submission): void {
@@ -101,20 +107,20 @@ export class Workspace implements Committer {
     this.#turn = turn;
     if (turn.accepted.length === 0) return undefined;
     const envelope = encodeEnvelope({
-      kind: this.#strategy.name,
+      kind: this.#state.strategy.name,
       epoch: EPOCH,
       time: now,
       data: turn.plan.data,
       ops: envelopeOps(turn),
     });
-    return { workspace: this.id, position: this.#position + 1, envelope };
+    return { workspace: this.id, position: this.#state.position + 1, envelope };
   }
 
   turnCommitted(): void {
     const turn = this.#finishTurn();
     if (turn.accepted.length > 0) {
-      this.#position += 1;
-      this.#strategy.commit(turn.plan, turn.ops, this.#position);
+      this.#state.position += 1;
+      this.#state.strategy.commit(turn.plan, turn.ops, this.#state.position);
       this.#announce(turn);
     }
     for (const settle of turn.refused) settle();
@@ -145,9 +151,9 @@ export class Workspace implements Committer {
       if (id !== undefined) {
         const fingerprint = fingerprintOf(ops);
         const name = JSON.stringify([user, id]);
-        const seen = this.#memory.recall(user, id) ?? fresh.get(name);
+        const seen = this.#state.memory.recall(user, id) ?? fresh.get(name);
         if (seen === fingerprint) {
-          refused.push(() => settle({ ok: true, heads: this.#strategy.heads() }));
+          refused.push(() => settle({ ok: true, heads: this.#state.strategy.heads() }));
           continue;
         }
         if (seen !== undefined) {
@@ -160,7 +166,7 @@ export class Workspace implements Committer {
       }
       if (
         submission.expectedHeads !== undefined &&
-        (byOrigin.size > 0 || !sameHeads(submission.expectedHeads, this.#strategy.heads()))
+        (byOrigin.size > 0 || !sameHeads(submission.expectedHeads, this.#state.strategy.heads()))
       ) {
         const message = 'the workspace has changed since these heads: read it again';
         refused.push(() => settle({ ok: false, code: 'precondition_failed', message }));
@@ -174,9 +180,9 @@ export class Workspace implements Committer {
     const accepted = [...byOrigin.values()].flat();
     const ops = accepted.flatMap((submission) => submission.ops);
     for (const { user, id, ops: own } of accepted) {
-      if (id !== undefined) this.#memory.remember(user, id, fingerprintOf(own), now);
+      if (id !== undefined) this.#state.memory.remember(user, id, fingerprintOf(own), now);
     }
-    return { plan: this.#strategy.plan(ops, now), accepted, refused, ops };
+    return { plan: this.#state.strategy.plan(ops, now), accepted, refused, ops };
   }
 
   /** One frame for each origin, in commit order; each sender's acks stand where its ops stand. */

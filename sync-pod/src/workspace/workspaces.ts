@@ -1,15 +1,11 @@
 import type { WorkspaceId } from '@etherply/protocol';
 import { CommitLoop, type CommitObserver } from '../storage/commit-loop.ts';
 import { shardOf } from '../storage/placement.ts';
-import { Shard } from '../storage/shard.ts';
+import { ShardDownError, SupervisedShard } from '../storage/supervised-shard.ts';
 import type { Strategy } from '../strategy/strategy.ts';
 import type { Broadcaster } from './broadcaster.ts';
 import { Workspace } from './workspace.ts';
-
-/** Why a workspace cannot be had now. */
-export class WorkspaceUnavailableError extends Error {
-  override readonly name = 'WorkspaceUnavailableError';
-}
+import { WorkspaceState } from './workspace-state.ts';
 
 interface Options {
   readonly dataDirs: readonly string[];
@@ -20,14 +16,13 @@ interface Options {
   readonly opIdMemoryMs: number;
   /** For how long a workspace that nobody uses stays open, in milliseconds. */
   readonly idleMs: number;
-  /** Told when a shard fails, to log it. */
-  readonly onShardFailure: (error: unknown) => void;
+  readonly onShardDown: (error: Error) => void;
+  readonly onShardUp: (index: number) => void;
 }
 
 interface ShardSlot {
-  readonly shard: Shard | undefined;
-  readonly loop: CommitLoop | undefined;
-  error: unknown;
+  readonly shard: SupervisedShard;
+  readonly loop: CommitLoop;
 }
 
 interface Slot {
@@ -50,39 +45,29 @@ export class Workspaces {
     this.#sweeper.unref();
   }
 
-  /** Opens every shard that can be opened; the others answer with their error until they are mended. */
+  /** Opens every shard; the workspaces of one that cannot be opened are unavailable until it can. */
   static async start(options: Options): Promise<Workspaces> {
+    const up: ((index: number) => void)[] = [];
     const shards = await Promise.all(
       options.dataDirs.map(async (dir, index): Promise<ShardSlot> => {
-        try {
-          const shard = await Shard.open(index, dir);
-          const slot: ShardSlot = {
-            shard,
-            loop: new CommitLoop(
-              (entries) => shard.append(entries),
-              options.observer,
-              (error) => {
-                slot.error = error;
-                options.onShardFailure(error);
-              },
-            ),
-            error: undefined,
-          };
-          return slot;
-        } catch (error) {
-          options.onShardFailure(error);
-          return { shard: undefined, loop: undefined, error };
-        }
+        const shard = await SupervisedShard.open(index, dir, {
+          down: (error) => options.onShardDown(error),
+          up: () => {
+            options.onShardUp(index);
+            for (const listener of up) listener(index);
+          },
+        });
+        return { shard, loop: new CommitLoop((entries) => shard.append(entries), options.observer) };
       }),
     );
-    return new Workspaces(options, shards);
+    const workspaces = new Workspaces(options, shards);
+    up.push((index) => void workspaces.#resumeAll(index));
+    return workspaces;
   }
 
   /** What keeps this pod from serving everything, one line a shard; empty when all is well. */
   problems(): string[] {
-    return this.#shards.flatMap(({ error }) =>
-      error === undefined ? [] : [error instanceof Error ? error.message : String(error)],
-    );
+    return this.#shards.flatMap(({ shard }) => shard.problem?.message ?? []);
   }
 
   get openCount(): number {
@@ -91,7 +76,7 @@ export class Workspaces {
 
   /**
    * Opens a workspace and keeps it open until `release` is called, once for each call of `acquire`.
-   * @throws WorkspaceUnavailableError where its shard is down
+   * @throws ShardDownError where its shard is down
    */
   async acquire(id: WorkspaceId): Promise<Workspace> {
     let slot = this.#open.get(id);
@@ -117,32 +102,53 @@ export class Workspaces {
 
   /** Resolves when everything that was submitted is durable. */
   async idle(): Promise<void> {
-    await Promise.all(this.#shards.map(({ loop }) => loop?.idle()));
+    await Promise.all(this.#shards.map(({ loop }) => loop.idle()));
   }
 
   async close(): Promise<void> {
     clearInterval(this.#sweeper);
     await this.idle();
-    await Promise.all(this.#shards.map(({ shard }) => shard?.close()));
+    await Promise.all(this.#shards.map(({ shard }) => shard.close()));
   }
 
   async #load(id: WorkspaceId): Promise<Workspace> {
-    const { createStrategy, broadcaster, now, opIdMemoryMs } = this.#options;
-    const { shard, loop, error } = this.#shards[shardOf(id, this.#shards.length)] ?? {};
-    if (shard === undefined || loop === undefined || error !== undefined) {
-      throw new WorkspaceUnavailableError(`workspace ${id} is unavailable: its shard is down`);
-    }
+    const { broadcaster, now } = this.#options;
+    const { loop } = this.#slotOf(id);
     const schedule = (one: Workspace) => loop.schedule(one);
-    const workspace = new Workspace(id, createStrategy(), { broadcaster, schedule, now, memoryMs: opIdMemoryMs });
+    return new Workspace(id, await this.#readState(id), { broadcaster, schedule, now });
+  }
+
+  async #readState(id: WorkspaceId): Promise<WorkspaceState> {
+    const { createStrategy, opIdMemoryMs } = this.#options;
+    const state = new WorkspaceState(createStrategy(), opIdMemoryMs);
     let sliceStart = performance.now();
-    for await (const entry of shard.read(id)) {
-      workspace.restore(entry);
+    for await (const entry of this.#slotOf(id).shard.read(id)) {
+      state.restore(entry);
       if (performance.now() - sliceStart > SLICE_MS) {
         await new Promise((resolve) => setImmediate(resolve));
         sliceStart = performance.now();
       }
     }
-    return workspace;
+    return state;
+  }
+
+  /** A shard serves again: brings back the workspaces that were open when a write of theirs failed. */
+  async #resumeAll(index: number): Promise<void> {
+    for (const [id, slot] of this.#open) {
+      if (shardOf(id, this.#shards.length) !== index) continue;
+      try {
+        const workspace = await slot.opening;
+        if (workspace.isDown) workspace.resume(await this.#readState(id));
+      } catch (error) {
+        if (!(error instanceof ShardDownError)) throw error; // down again: it will be up again, too
+      }
+    }
+  }
+
+  #slotOf(id: WorkspaceId): ShardSlot {
+    const slot = this.#shards[shardOf(id, this.#shards.length)];
+    if (slot === undefined) throw new Error('there are no shards');
+    return slot;
   }
 
   async #evict(): Promise<void> {
