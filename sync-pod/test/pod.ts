@@ -119,6 +119,7 @@ export class TestClient {
   readonly socket: WebSocket;
   readonly frames: Frame[] = [];
   closeCode: number | undefined;
+  #error: Error | undefined;
   #wake: (() => void)[] = [];
 
   private constructor(socket: WebSocket) {
@@ -131,7 +132,9 @@ export class TestClient {
       this.closeCode = code;
       this.#notify();
     });
-    socket.on('error', () => this.#notify());
+    socket.on('error', (error) => {
+      this.#error = error;
+    });
   }
 
   static async open(url: string): Promise<TestClient> {
@@ -153,7 +156,9 @@ export class TestClient {
       const at = this.frames.findIndex((frame) => types.includes(frame.type));
       const [frame] = at === -1 ? [] : this.frames.splice(at, 1);
       if (frame !== undefined) return frame;
-      if (this.closeCode !== undefined) throw new Error(`closed with ${this.closeCode} while waiting for ${types}`);
+      if (this.closeCode !== undefined) {
+        throw new Error(`closed with ${this.closeCode} while waiting for ${types}`, { cause: this.#error });
+      }
       await this.#change();
     }
   }
