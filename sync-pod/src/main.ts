@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { createTokenVerifier } from './auth/token-verifier.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
 import { developmentSecret, welcome } from './dev/development-secret.ts';
-import { Server } from './http/server.ts';
+import { ListenError, Server } from './http/server.ts';
 import { createMetrics } from './metrics.ts';
 import { DataDirError, prepareDataDirs } from './storage/data-dir.ts';
 import { AutomergeStrategy } from './strategy/automerge/automerge-strategy.ts';
@@ -84,7 +84,7 @@ async function main(config: Config): Promise<void> {
 try {
   await main(loadConfig(process.env));
 } catch (error) {
-  if (!(error instanceof ConfigError || error instanceof DataDirError)) throw error;
+  if (!(error instanceof ConfigError || error instanceof DataDirError || error instanceof ListenError)) throw error;
   process.stderr.write(`${error.message}\n`);
-  process.exitCode = 2;
+  process.exit(2); // shards are open already where it could not listen
 }

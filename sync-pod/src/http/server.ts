@@ -8,19 +8,28 @@ import {
   type WebSocket,
 } from 'uWebSockets.js';
 import { randomUUID } from 'node:crypto';
-import { CLOSE, postOpsBody } from '@etherply/protocol';
+import { CLOSE, postOpsBody, type WorkspaceId } from '@etherply/protocol';
 import type { Logger } from 'pino';
 import type { TokenVerifier } from '../auth/token-verifier.ts';
 import type { Metrics } from '../metrics.ts';
 import { Session } from '../session/session.ts';
 import { toOp } from '../session/to-op.ts';
 import { ShardDownError } from '../storage/supervised-shard.ts';
-import type { Broadcaster, Subscriber } from '../workspace/broadcaster.ts';
+import type { Announcement, Broadcaster, Subscriber } from '../workspace/broadcaster.ts';
 import { ackText, dataText } from '../workspace/frames.ts';
 import type { Outcome, Workspace } from '../workspace/workspace.ts';
 import type { Workspaces } from '../workspace/workspaces.ts';
+import { CorkAnchor } from './cork-anchor.ts';
 import { Gate, SUBPROTOCOL } from './gate.ts';
 import { HttpError, Reply, type RequestFacts, readBody, readRequest } from './request.ts';
+
+/** LIBUS_LISTEN_EXCLUSIVE_PORT: without it a second pod on this port would start, and get some of the connections. */
+const EXCLUSIVE_PORT = 1;
+
+/** The address cannot be listened on. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError';
+}
 
 interface Options {
   readonly verifier: TokenVerifier;
@@ -62,23 +71,28 @@ export class Server implements Broadcaster {
     return this.#sockets.size;
   }
 
-  op(workspace: string, origin: Subscriber | undefined, frame: string): void {
-    this.#publish(`1 ${workspace}`, origin, frame);
-  }
-
-  ops(workspace: string, origin: Subscriber | undefined, frame: string): void {
-    this.#publish(`n ${workspace}`, origin, frame);
+  announce(workspace: WorkspaceId, origin: Subscriber | undefined, { singles, batch }: Announcement): void {
+    const socket = origin === undefined ? undefined : this.#sockets.get(origin);
+    const sender = socket ?? this.#app;
+    const publish = (topic: string, frame: string) => {
+      this.#metrics?.bytesOut.inc(frame.length);
+      sender.publish(topic, frame);
+    };
+    const singleTopic = topicOf(workspace, false);
+    if (this.#app.numSubscribers(singleTopic) > 0) for (const frame of singles()) publish(singleTopic, frame);
+    const batchTopic = topicOf(workspace, true);
+    if (this.#app.numSubscribers(batchTopic) > 0) publish(batchTopic, batch());
   }
 
   /** Starts to serve; resolves with the port. */
-  listen(host: string, port: number, workspaces: Workspaces, metrics: Metrics): Promise<number> {
+  async listen(host: string, port: number, workspaces: Workspaces, metrics: Metrics): Promise<number> {
     this.#metrics = metrics;
-    this.#routes(workspaces, metrics);
+    this.#routes(workspaces, metrics, await CorkAnchor.create());
     this.#expiry = setInterval(() => this.#expireTokens(), 500);
     return new Promise((resolve, reject) => {
-      this.#app.listen(host, port, (socket) => {
+      this.#app.listen(host, port, EXCLUSIVE_PORT, (socket) => {
         if (socket === false) {
-          reject(new Error(`cannot listen on ${host}:${port}: is the port in use?`));
+          reject(new ListenError(`cannot listen on ${host}:${port}: is the port in use?`));
           return;
         }
         this.#listening = socket;
@@ -105,14 +119,7 @@ export class Server implements Broadcaster {
     this.#app.close();
   }
 
-  #publish(topic: string, origin: Subscriber | undefined, frame: string): void {
-    this.#metrics?.bytesOut.inc(frame.length);
-    const socket = origin === undefined ? undefined : this.#sockets.get(origin);
-    if (socket === undefined) this.#app.publish(topic, frame);
-    else socket.publish(topic, frame);
-  }
-
-  #routes(workspaces: Workspaces, metrics: Metrics): void {
+  #routes(workspaces: Workspaces, metrics: Metrics, anchor: CorkAnchor): void {
     this.#app.get('/healthz', (res) => new Reply(res).json('{"status":"ok"}'));
     this.#app.get('/readyz', (res) => this.#ready(new Reply(res), workspaces));
     this.#app.get('/metrics', (res) => {
@@ -143,10 +150,12 @@ export class Server implements Broadcaster {
               return;
             }
             const protocol = facts.protocols[0] === SUBPROTOCOL ? SUBPROTOCOL : '';
-            res.cork(() => {
-              res.writeStatus('101 Switching Protocols').writeHeader('X-Session-ID', connection.session.sessionId);
-              res.upgrade<Connection>(connection, key, protocol, extensions, context);
-            });
+            anchor.run(() =>
+              res.cork(() => {
+                res.writeStatus('101 Switching Protocols').writeHeader('X-Session-ID', connection.session.sessionId);
+                res.upgrade<Connection>(connection, key, protocol, extensions, context);
+              }),
+            );
           },
           (error: unknown) => this.#fail(reply, error),
         );
@@ -166,8 +175,11 @@ export class Server implements Broadcaster {
         // Not from within the send that failed: others may be writing to this socket still.
         setImmediate(() => connection.session.close(CLOSE.tooSlow, 'too slow: it reads less than it is sent'));
       },
-      close: (ws) => {
+      close: (ws, code, message) => {
         const { session } = ws.getUserData();
+        const { sessionId, userId, workspaceId } = session;
+        const reason = Buffer.from(message).toString();
+        this.#options.logger.debug({ sessionId, userId, workspaceId, code, reason }, 'a connection has closed');
         session.closed();
         this.#sockets.delete(session);
         workspaces.release(session.workspaceId);
@@ -241,11 +253,12 @@ export class Server implements Broadcaster {
   #opened(ws: WebSocket<Connection>): void {
     const { session, workspace, heads, batched } = ws.getUserData();
     this.#sockets.set(session, ws);
-    ws.subscribe(`${batched ? 'n' : '1'} ${session.workspaceId}`);
+    ws.subscribe(topicOf(session.workspaceId, batched));
     const socket = {
       send: (frame: string) => {
         this.#metrics?.bytesOut.inc(frame.length);
-        ws.send(frame);
+        // Corked, it goes out in one write with what was published to this socket before.
+        ws.cork(() => ws.send(frame));
       },
       close: (code: number, reason: string) => ws.end(code, reason),
     };
@@ -296,6 +309,11 @@ export class Server implements Broadcaster {
       workspaces.release(id);
     }
   }
+}
+
+/** Who takes batches listens to another topic than who takes single ops. */
+function topicOf(workspace: WorkspaceId, batched: boolean): string {
+  return batched ? `n ${workspace}` : `1 ${workspace}`;
 }
 
 function parseOps(body: string) {

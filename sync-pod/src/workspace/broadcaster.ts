@@ -1,11 +1,17 @@
 import type { WorkspaceId } from '@etherply/protocol';
 
-/** Sends one frame to everyone in a workspace, in the form that each asked for. */
+/** What others are told of the ops of one origin in one commit, in the two forms that a client can ask for. */
+export interface Announcement {
+  /** A frame for each op. */
+  readonly singles: () => readonly string[];
+  /** One frame with all of them. */
+  readonly batch: () => string;
+}
+
+/** Sends to everyone in a workspace, in the form that each asked for. A form that nobody takes is not made. */
 export interface Broadcaster {
-  /** To all that take single ops, but not to `origin`. */
-  op(workspace: WorkspaceId, origin: Subscriber | undefined, frame: string): void;
-  /** To all that take batches, but not to `origin`. */
-  ops(workspace: WorkspaceId, origin: Subscriber | undefined, frame: string): void;
+  /** To all but `origin`. */
+  announce(workspace: WorkspaceId, origin: Subscriber | undefined, announcement: Announcement): void;
 }
 
 /** A connection as its workspace sees it. */

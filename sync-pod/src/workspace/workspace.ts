@@ -87,8 +87,10 @@ export class Workspace implements Committer {
     const changed = state.strategy.since(before) ?? [...state.strategy.view()];
     if (changed.length === 0) return;
     const events = changed.map(eventText);
-    for (const event of events) this.#broadcaster.op(this.id, undefined, opFrame(event, SYSTEM_USER));
-    this.#broadcaster.ops(this.id, undefined, opsFrame(events, SYSTEM_USER, state.strategy.heads()));
+    this.#broadcaster.announce(this.id, undefined, {
+      singles: () => events.map((event) => opFrame(event, SYSTEM_USER)),
+      batch: () => opsFrame(events, SYSTEM_USER, state.strategy.heads()),
+    });
   }
 
   submit(submission: Submission): void {
@@ -208,8 +210,10 @@ export class Workspace implements Committer {
       if (events.length > 0) {
         const { origin, user } = first;
         const receiver = origin?.isOpen ? origin : undefined;
-        for (const event of events) this.#broadcaster.op(this.id, receiver, opFrame(event, user));
-        this.#broadcaster.ops(this.id, receiver, opsFrame(events, user, plan.heads));
+        this.#broadcaster.announce(this.id, receiver, {
+          singles: () => events.map((event) => opFrame(event, user)),
+          batch: () => opsFrame(events, user, plan.heads),
+        });
       }
       for (const { settle } of group) settle({ ok: true, heads: plan.heads });
       first.origin?.flushAcks();
