@@ -1,12 +1,12 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test check clean
+.PHONY: help run test test-long check clean bounds
 
 node_modules/.package-lock.json: package-lock.json
 	npm ci --no-audit --no-fund
 	@touch $@
 
 help: ## Show the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 run: node_modules/.package-lock.json ## Start a sync pod on port 8080 with embedded defaults and show how to try it
 	@npm run --silent build
@@ -19,5 +19,13 @@ check: node_modules/.package-lock.json ## Check formatting, lint rules and types
 test: check ## Run every test
 	@npm run --silent test
 
+test-long: node_modules/.package-lock.json ## Run the crash tests for many more rounds (5 minutes)
+	@npm run --silent build
+	@CRASH_ROUNDS=50 npm run --silent test -- crash
+
+bounds: node_modules/.package-lock.json ## Hold a sync pod against a bare WebSocket server (5 minutes)
+	@npm run --silent build
+	@npm run --silent bounds
+
 clean: ## Remove what was built
-	rm -rf protocol/dist sync-pod/dist
+	rm -rf protocol/dist sync-pod/dist bench/dist

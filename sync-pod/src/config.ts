@@ -138,6 +138,20 @@ const shape = {
     60,
     'How long a workspace stays in memory after its last client left.',
   ),
+  ETHERPLY_COMPACT_FROM_BYTES: counted(
+    'bytes',
+    4096,
+    1 << 30,
+    512 * 1024,
+    'Log of a workspace from which on it is replaced by a snapshot, in the background; a large workspace waits for half its size.',
+  ),
+  ETHERPLY_WRITE_BUFFER_BYTES: counted(
+    'bytes',
+    64 * 1024,
+    1 << 30,
+    64 << 20,
+    'What a shard gathers in memory and in one log file before RocksDB writes it to a table; a shard uses up to twice as much.',
+  ),
   ETHERPLY_PING_SECONDS: counted(
     'seconds',
     8,
@@ -184,6 +198,8 @@ export interface Config {
   readonly maxPendingBytes: number;
   readonly maxConnections: number;
   readonly workspaceIdleSeconds: number;
+  readonly compactFromBytes: number;
+  readonly writeBufferBytes: number;
   readonly pingSeconds: number;
   readonly host: string;
   readonly port: number;
@@ -237,6 +253,8 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     maxPendingBytes: values.ETHERPLY_MAX_PENDING_BYTES,
     maxConnections: values.ETHERPLY_MAX_CONNECTIONS,
     workspaceIdleSeconds: values.ETHERPLY_WORKSPACE_IDLE_SECONDS,
+    compactFromBytes: values.ETHERPLY_COMPACT_FROM_BYTES,
+    writeBufferBytes: values.ETHERPLY_WRITE_BUFFER_BYTES,
     pingSeconds: values.ETHERPLY_PING_SECONDS,
     host: values.ETHERPLY_HOST,
     port: values.PORT,

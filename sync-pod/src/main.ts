@@ -8,6 +8,7 @@ import { ListenError, Server } from './http/server.ts';
 import { createMetrics } from './metrics.ts';
 import { DataDirError, prepareDataDirs } from './storage/data-dir.ts';
 import { AutomergeStrategy } from './strategy/automerge/automerge-strategy.ts';
+import { WorkerPool } from './strategy/automerge/worker-pool.ts';
 import { Workspaces } from './workspace/workspaces.ts';
 
 /** Builds and connects all parts of a sync pod, and ends it on a signal. */
@@ -39,9 +40,10 @@ async function main(config: Config): Promise<void> {
   });
   // Random for each start: a data directory that is lost, copied or restored never repeats (actor, seq) with other content.
   const actor = randomBytes(16).toString('hex');
+  const workers = new WorkerPool();
   const workspaces = await Workspaces.start({
     dataDirs: config.dataDirs,
-    createStrategy: () => new AutomergeStrategy(actor),
+    createStrategy: () => new AutomergeStrategy(actor, workers),
     broadcaster: server,
     observer: {
       committed(records, seconds) {
@@ -52,6 +54,10 @@ async function main(config: Config): Promise<void> {
     now,
     opIdMemoryMs: LIMITS.opIdMemoryMs,
     idleMs: config.workspaceIdleSeconds * 1000,
+    writeBufferBytes: config.writeBufferBytes,
+    compactFromBytes: config.compactFromBytes,
+    onCompactionFailed: (workspace, error) =>
+      logger.error({ err: error, workspace }, 'a workspace cannot be compacted'),
     onShardDown: (error) => logger.error({ err: error }, 'a shard is down'),
     onShardUp: (shard) => logger.info({ shard }, 'a shard is up again'),
   });

@@ -1,57 +1,99 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { join } from 'node:path';
+import type { WorkspaceId } from '@etherply/protocol';
+import { afterEach, expect, test } from '@jest/globals';
 import { Pod, type TestClient } from './pod.ts';
+import { StoredDocument } from './stored-document.ts';
 
-const ROUNDS = 12;
-const WRITERS = 4;
+/** `make test-long` asks for more. */
+const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 8);
+const WORKSPACES = ['crash-a', 'crash-b'] as WorkspaceId[];
+const WRITERS_EACH = 2;
+const WINDOW = 16;
+
 let pod: Pod;
-beforeAll(async () => {
-  pod = await Pod.start();
-});
-afterAll(() => pod.stop());
+afterEach(() => pod.stop());
 
-/** Writes one new key after the other until the pod dies; resolves with the number of acked writes. */
-async function writeUntilDeath(client: TestClient, name: string): Promise<number> {
-  let sent = 0;
-  let acked = 0;
-  try {
-    for (;;) {
-      for (; sent - acked < 16; sent += 1)
-        client.send({ type: 'op', id: `${name}-${sent}`, payload: { key: `${name}-${sent}`, value: sent } });
-      acked += Number((await client.take('ack')).count);
-    }
-  } catch {
-    return acked;
+/** Writes one new key after the other, each under an id of its own; what was not acked it sends again. */
+class Writer {
+  readonly workspace: WorkspaceId;
+  readonly name: string;
+  readonly acked = new Set<string>();
+  readonly #open = new Set<string>();
+  #next = 0;
+
+  constructor(workspace: WorkspaceId, name: string) {
+    this.workspace = workspace;
+    this.name = name;
   }
-}
 
-test('kill -9 under load loses no acked op and leaves every log readable', async () => {
-  const acked = new Map<string, number>();
-  for (let round = 0; round < ROUNDS; round += 1) {
-    const clients = await Promise.all(Array.from({ length: WRITERS }, (_, i) => pod.connect(`crash-${i}`)));
-    const writing = clients.map(async (client, i) => {
-      const name = `r${round}w${i}`;
-      acked.set(`${i} ${name}`, await writeUntilDeath(client, name));
-    });
-    const first = clients[0];
-    if (first === undefined) throw new Error('no client');
-    // A random number of acks is a random moment, without a clock.
-    const moment = 1 + Math.floor(Math.random() * 30);
-    for (let seen = 0; seen < moment; seen += 1) await pod.connect(`other-${seen}`).then((one) => one.close());
-    await pod.end('SIGKILL');
-    await Promise.all(writing);
-    await pod.restart();
-    for (let i = 0; i < WRITERS; i += 1) {
-      const { data } = await (await pod.connect(`crash-${i}`)).take('init');
-      for (const [name, count] of acked) {
-        if (!name.startsWith(`${i} `)) continue;
-        for (let n = 0; n < count; n += 1) expect(data).toHaveProperty(`${name.slice(2)}-${n}`, n);
+  /** Until the connection ends, or all that was sent is acked where `last`. */
+  async write(client: TestClient, { last }: { last: boolean }): Promise<void> {
+    for (const id of this.#open) this.#send(client, id);
+    while (client.closeCode === undefined && !(last && this.#open.size === 0)) {
+      for (; !last && this.#open.size < WINDOW; this.#next += 1) {
+        const id = `${this.name}-${this.#next}`;
+        this.#open.add(id);
+        this.#send(client, id);
+      }
+      const ack = await client.take('ack').catch(() => undefined);
+      for (const id of (ack?.ids ?? []) as string[]) {
+        this.#open.delete(id);
+        this.acked.add(id);
       }
     }
   }
-  expect([...acked.values()].reduce((sum, count) => sum + count)).toBeGreaterThan(ROUNDS * WRITERS);
-});
+
+  #send(client: TestClient, id: string): void {
+    client.send({ type: 'op', id, payload: { key: id, value: `value of ${id}` } });
+  }
+}
+
+test.each([
+  ['with one log file', 20, {}],
+  [
+    'while logs rotate and workspaces are compacted',
+    60,
+    { ETHERPLY_COMPACT_FROM_BYTES: '8192', ETHERPLY_WRITE_BUFFER_BYTES: '65536' },
+  ],
+])(
+  'kill -9 under load loses no acked op, applies none twice, and leaves a readable log: %s',
+  async (_, connections, env) => {
+    pod = await Pod.start({ env });
+    const writers = WORKSPACES.flatMap((workspace, w) =>
+      Array.from({ length: WRITERS_EACH }, (__, n) => new Writer(workspace, `w${w}${n}`)),
+    );
+    const connect = () => Promise.all(writers.map(({ workspace }) => pod.connect(workspace)));
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const clients = await connect();
+      for (const [i, client] of clients.entries()) {
+        const { data } = await client.take('init');
+        for (const id of writers[i]?.acked ?? []) expect(data).toHaveProperty([id], `value of ${id}`);
+      }
+      const writing = writers.map((writer, i) => writer.write(clients[i] as TestClient, { last: false }));
+      // A random number of other connections is a random moment, without a clock.
+      const moment = Math.floor(Math.random() * connections);
+      for (let seen = 0; seen < moment; seen += 1) await pod.connect(`other-${seen}`).then((one) => one.close());
+      await pod.end('SIGKILL');
+      await Promise.all(writing);
+      await pod.restart();
+    }
+    const clients = await connect();
+    await Promise.all(writers.map((writer, i) => writer.write(clients[i] as TestClient, { last: true })));
+    await pod.end('SIGKILL');
+    for (const workspace of WORKSPACES) {
+      const stored = await StoredDocument.read(join(pod.dataDir, 'shard-0'), workspace);
+      const ids = writers.filter((writer) => writer.workspace === workspace).flatMap(({ acked }) => [...acked]);
+      expect(ids.length).toBeGreaterThan(ROUNDS);
+      expect(stored.state()).toEqual(Object.fromEntries(ids.map((id) => [id, `value of ${id}`])));
+      expect(stored.writes()).toEqual(new Map(ids.map((id) => [id, 1])));
+      expect(stored.isCompacted).toBe('ETHERPLY_COMPACT_FROM_BYTES' in env);
+    }
+  },
+  600_000,
+);
 
 test('SIGTERM commits everything, closes with 1012 and exits with 0', async () => {
+  pod = await Pod.start();
   const client = await pod.connect('drain');
   client.send({ type: 'op', id: 'last', payload: { key: 'last', value: 1 } });
   await client.take('ack');

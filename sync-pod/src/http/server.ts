@@ -224,10 +224,7 @@ export class Server implements Broadcaster {
         throw new HttpError('unavailable', 'this pod has all the connections that it may have');
       }
       const { workspace: id, access } = await this.#gate.admit(facts, 'read');
-      const workspace = await workspaces.acquire(id).catch((error: unknown) => {
-        workspaces.release(id);
-        throw error;
-      });
+      const workspace = await workspaces.acquire(id);
       const sessionId = randomUUID();
       const session = new Session({
         sessionId,
@@ -274,7 +271,7 @@ export class Server implements Broadcaster {
 
   async #read(facts: RequestFacts, workspaces: Workspaces): Promise<string> {
     const { workspace: id } = await this.#gate.admit(facts, 'read');
-    return this.#using(id, workspaces, async ({ strategy }) => {
+    return workspaces.use(id, ({ strategy }) => {
       return `{"data":${dataText(strategy.view())},"heads":${JSON.stringify(strategy.heads())}}`;
     });
   }
@@ -289,7 +286,7 @@ export class Server implements Broadcaster {
     const ids = sent.flatMap((one) => one.id ?? []);
     const expectedHeads =
       facts.ifMatch === '' ? undefined : facts.ifMatch.split(',').map((hash) => hash.trim().replaceAll('"', ''));
-    return this.#using(id, workspaces, async (workspace) => {
+    return workspaces.use(id, async (workspace) => {
       this.#metrics?.ops.inc(ops.length);
       const outcome = await new Promise<Outcome>((settle) => {
         // An array takes effect as a whole, so that its ids together are the id of the whole.
@@ -300,14 +297,6 @@ export class Server implements Broadcaster {
       this.#metrics?.acks.inc({ durability: 'local' }, ops.length);
       return `{${ackText(ids, ops.length, outcome.heads, 'local')}}`;
     });
-  }
-
-  async #using<T>(id: Workspace['id'], workspaces: Workspaces, use: (workspace: Workspace) => Promise<T>): Promise<T> {
-    try {
-      return await use(await workspaces.acquire(id));
-    } finally {
-      workspaces.release(id);
-    }
   }
 }
 

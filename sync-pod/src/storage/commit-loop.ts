@@ -1,15 +1,15 @@
-import type { LogEntry } from './shard.ts';
+import type { Write } from './shard.ts';
 
-/** Makes entries durable; throws where it is uncertain whether they are. */
-type Append = (entries: readonly LogEntry[]) => Promise<void>;
+/** Makes writes durable; throws where it is uncertain whether they are. */
+type Append = (writes: readonly Write[]) => Promise<void>;
 
-/** Something that has ops to make durable: one workspace. */
+/** Something that has writes to make durable: a workspace with its records, or a compaction. */
 export interface Committer {
-  /** Takes all waiting ops as one record; undefined where none of them needs one. */
-  takeTurn(): LogEntry | undefined;
-  /** The record of the last turn is durable. */
+  /** Takes what is waiting as one write; undefined where there is nothing to write. */
+  takeTurn(): Write | undefined;
+  /** The write of the last turn is durable. */
   turnCommitted(): void;
-  /** The record of the last turn may or may not be durable; the shard is down until it is opened again. */
+  /** The write of the last turn may or may not be durable; the shard is down until it is opened again. */
   turnFailed(): void;
 }
 
@@ -19,8 +19,8 @@ export interface CommitObserver {
 }
 
 /**
- * Group commit: collects the workspaces that have waiting ops, writes one record of each in one batch with one sync, and
- * tells them. While a sync is under way the next batch fills.
+ * Group commit: collects all who have something to write, takes one write of each into one batch with one sync, and tells
+ * them. While a sync is under way the next batch fills.
  */
 export class CommitLoop {
   readonly #append: Append;
@@ -55,9 +55,9 @@ export class CommitLoop {
 
   async #commit(turn: readonly Committer[]): Promise<void> {
     const start = performance.now();
-    const entries = turn.flatMap((committer) => committer.takeTurn() ?? []);
+    const writes = turn.flatMap((committer) => committer.takeTurn() ?? []);
     try {
-      if (entries.length > 0) await this.#append(entries);
+      if (writes.length > 0) await this.#append(writes);
     } catch {
       // The shard has said why when it went down.
       for (const committer of turn) committer.turnFailed();

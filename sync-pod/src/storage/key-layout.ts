@@ -1,20 +1,41 @@
 import type { WorkspaceId } from '@etherply/protocol';
 
-/** `<workspace> 0x00 <position, 8 bytes big-endian>`: ids have no zero byte, so no workspace's keys lie among another's. */
+// A key is `<workspace> 0x00 <kind> <numbers, big-endian>`: ids have no zero byte, so that all of a workspace lies together
+// and nothing of another among it. One column family holds all kinds, because a batch of the binding writes to only one.
+
+const KIND = { log: 0x6c, manifest: 0x6d, chunk: 0x73 } as const;
+type Kind = keyof typeof KIND;
+
+/** A record of the log. */
 export function logKey(workspace: WorkspaceId, position: number): Buffer {
-  const key = Buffer.allocUnsafe(workspace.length + 9);
-  key.write(workspace, 'latin1');
-  key[workspace.length] = 0;
-  key.writeBigUInt64BE(BigInt(position), workspace.length + 1);
+  const { key, at } = begin(workspace, 'log', 8);
+  key.writeBigUInt64BE(BigInt(position), at);
   return key;
 }
 
-/** The range of all log keys of a workspace. */
-export function logRange(workspace: WorkspaceId): { gte: Buffer; lt: Buffer } {
-  return { gte: Buffer.from(`${workspace}\0`, 'latin1'), lt: Buffer.from(`${workspace}\x01`, 'latin1') };
+/** What the current snapshot consists of. */
+export function manifestKey(workspace: WorkspaceId): Buffer {
+  return begin(workspace, 'manifest', 0).key;
+}
+
+/** A part of the snapshot that holds everything up to `position`. */
+export function chunkKey(workspace: WorkspaceId, position: number, index: number): Buffer {
+  const { key, at } = begin(workspace, 'chunk', 12);
+  key.writeBigUInt64BE(BigInt(position), at);
+  key.writeUInt32BE(index, at + 8);
+  return key;
 }
 
 /** The position that a log key ends with. */
-export function positionOf(key: Buffer): number {
-  return Number(key.readBigUInt64BE(key.length - 8));
+export function positionOf(logKeyBytes: Buffer): number {
+  return Number(logKeyBytes.readBigUInt64BE(logKeyBytes.length - 8));
+}
+
+function begin(workspace: WorkspaceId, kind: Kind, numberBytes: number): { key: Buffer; at: number } {
+  const at = workspace.length + 2;
+  const key = Buffer.allocUnsafe(at + numberBytes);
+  key.write(workspace, 'latin1');
+  key[workspace.length] = 0;
+  key[workspace.length + 1] = KIND[kind];
+  return { key, at };
 }

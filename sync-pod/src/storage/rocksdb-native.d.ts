@@ -20,14 +20,10 @@ declare module 'rocksdb-native' {
     size: number;
   }
   export default class RocksDB {
-    constructor(
-      path: string,
-      options: { columnFamilies: string[]; walRecoveryMode: number; maxOpenFiles?: number; writeBufferSize?: number },
-    );
+    constructor(path: string, options: { walRecoveryMode: number; maxOpenFiles?: number; writeBufferSize?: number });
     static readonly constants: { walRecoveryMode: { TOLERATE_CORRUPTED_TAIL_RECORDS: number } };
     ready(): Promise<void>;
     close(options?: { force?: boolean }): Promise<void>;
-    columnFamily(name: string): RocksDB;
     iterator(
       range: Range,
       options?: { capacity?: number; limit?: number },

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { WorkspaceId } from '@etherply/protocol';
 import RocksDB from 'rocksdb-native';
-import { logKey, logRange, positionOf } from './key-layout.ts';
+import { chunkKey, logKey, manifestKey, positionOf } from './key-layout.ts';
 import { WriteAheadLog } from './write-ahead-log.ts';
 
 /** A record on its way into the log, or out of it. */
@@ -11,6 +11,25 @@ export interface LogEntry {
   readonly envelope: Uint8Array;
 }
 
+/** Something to be written durably. */
+export type Write =
+  | ({ readonly kind: 'record' } & LogEntry)
+  /** A part of a snapshot; of no effect until the manifest of its position is written. */
+  | {
+      readonly kind: 'chunk';
+      readonly workspace: WorkspaceId;
+      readonly position: number;
+      readonly index: number;
+      readonly bytes: Uint8Array;
+    }
+  /** Makes the snapshot at `position` the current one, in place of the records up to there and of earlier snapshots. */
+  | {
+      readonly kind: 'manifest';
+      readonly workspace: WorkspaceId;
+      readonly position: number;
+      readonly bytes: Uint8Array;
+    };
+
 /** A shard that cannot serve, with what a person can do about it. */
 export class ShardError extends Error {
   constructor(index: number, dir: string, what: string, cause: unknown) {
@@ -19,29 +38,29 @@ export class ShardError extends Error {
   }
 }
 
-/** One RocksDB instance with the logs of its workspaces. */
+/** One RocksDB instance with the logs and snapshots of its workspaces. */
 export class Shard {
   readonly #db: RocksDB;
-  readonly #log: RocksDB;
+  readonly #name: { index: number; dir: string };
   readonly #wal: WriteAheadLog;
 
-  private constructor(db: RocksDB, dir: string) {
+  private constructor(db: RocksDB, dir: string, name: { index: number; dir: string }) {
     this.#db = db;
-    this.#log = db.columnFamily('log');
+    this.#name = name;
     this.#wal = new WriteAheadLog(db, dir);
   }
 
   /**
    * @throws ShardError where the data cannot be read whole: records that were acked must not be left out in silence
    */
-  static async open(index: number, shardDir: string): Promise<Shard> {
+  static async open(index: number, shardDir: string, writeBufferBytes: number): Promise<Shard> {
     const dir = join(shardDir, 'rocksdb');
     const db = new RocksDB(dir, {
-      columnFamilies: ['log', 'snapshot', 'meta', 'outbox'],
+      writeBufferSize: writeBufferBytes,
       // An unfinished record at the very end was never acked; anything else that is unreadable is an error.
       walRecoveryMode: RocksDB.constants.walRecoveryMode.TOLERATE_CORRUPTED_TAIL_RECORDS,
     });
-    const shard = new Shard(db, dir);
+    const shard = new Shard(db, dir, { index, dir: shardDir });
     try {
       await db.ready();
     } catch (error) {
@@ -50,24 +69,70 @@ export class Shard {
     return shard;
   }
 
-  /** Writes all entries in one batch; resolves when they are synced. One call at a time. */
-  async append(entries: readonly LogEntry[]): Promise<void> {
-    const batch = this.#log.write({ capacity: entries.length, autoDestroy: true });
-    for (const { workspace, position, envelope } of entries) batch.tryPut(logKey(workspace, position), envelope);
+  /** Makes all writes in one batch, in this order; resolves when they are synced. One call at a time. */
+  async append(writes: readonly Write[]): Promise<void> {
+    const batch = this.#db.write({ capacity: writes.length, autoDestroy: true });
+    for (const write of writes) {
+      const { workspace, position } = write;
+      if (write.kind === 'record') batch.tryPut(logKey(workspace, position), write.envelope);
+      else if (write.kind === 'chunk') batch.tryPut(chunkKey(workspace, position, write.index), write.bytes);
+      else {
+        batch.tryPut(manifestKey(workspace), write.bytes);
+        batch.tryDeleteRange(logKey(workspace, 0), logKey(workspace, position + 1));
+        batch.tryDeleteRange(chunkKey(workspace, 0, 0), chunkKey(workspace, position, 0));
+      }
+    }
     await batch.flush();
     await this.#wal.sync();
   }
 
-  /** The records of a workspace in the order of their positions. */
-  async *read(workspace: WorkspaceId): AsyncGenerator<LogEntry> {
-    for await (const { key, value } of this.#log.iterator(logRange(workspace), { capacity: 128 })) {
-      yield { workspace, position: positionOf(key), envelope: value };
+  /** The manifest of a workspace's current snapshot, where it has one. */
+  async manifest(workspace: WorkspaceId): Promise<Uint8Array | undefined> {
+    try {
+      return (await this.#db.get(manifestKey(workspace))) ?? undefined;
+    } catch (error) {
+      throw this.#unreadable(workspace, error);
+    }
+  }
+
+  /** The chunks of the snapshot at `position` with an index from `first` on and below `end`. */
+  async *chunks(workspace: WorkspaceId, position: number, first: number, end: number): AsyncGenerator<Uint8Array> {
+    const range = { gte: chunkKey(workspace, position, first), lt: chunkKey(workspace, position, end) };
+    let count = first;
+    for await (const { value } of this.#scan(workspace, range, 4)) {
+      count += 1;
+      yield value;
+    }
+    if (count !== end) throw this.#unreadable(workspace, new Error(`snapshot chunk ${count} of ${end} is missing`));
+  }
+
+  /** The records of a workspace after `position`, in order and without a gap. */
+  async *records(workspace: WorkspaceId, position: number): AsyncGenerator<LogEntry> {
+    const range = { gte: logKey(workspace, position + 1), lt: manifestKey(workspace) };
+    let expected = position + 1;
+    for await (const { key, value } of this.#scan(workspace, range, 128)) {
+      if (positionOf(key) !== expected) throw this.#unreadable(workspace, new Error(`record ${expected} is missing`));
+      yield { workspace, position: expected, envelope: value };
+      expected += 1;
     }
   }
 
   async close(): Promise<void> {
     await this.#wal.close();
     await this.#db.close({ force: true });
+  }
+
+  async *#scan(workspace: WorkspaceId, range: { gte: Buffer; lt: Buffer }, capacity: number) {
+    try {
+      yield* this.#db.iterator(range, { capacity });
+    } catch (error) {
+      throw this.#unreadable(workspace, error);
+    }
+  }
+
+  #unreadable(workspace: WorkspaceId, error: unknown): ShardError {
+    const { index, dir } = this.#name;
+    return new ShardError(index, dir, `cannot read ${workspace}: ${reason(error)}. ${advice(reason(error))}`, error);
   }
 }
 
@@ -76,7 +141,7 @@ function reason(error: unknown): string {
 }
 
 function advice(message: string): string {
-  if (/corrupt|checksum|mismatch/i.test(message)) {
+  if (/corrupt|checksum|mismatch|missing/i.test(message)) {
     return 'Its files are damaged: restore the directory from a backup, or move it away to start this shard empty.';
   }
   if (/lock file|While lock/i.test(message)) {

@@ -1,5 +1,5 @@
 import type { WorkspaceId } from '@etherply/protocol';
-import { type LogEntry, Shard } from './shard.ts';
+import { type LogEntry, Shard, type Write } from './shard.ts';
 
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 10_000;
@@ -23,23 +23,30 @@ export interface ShardEvents {
 export class SupervisedShard {
   readonly #index: number;
   readonly #dir: string;
+  readonly #writeBufferBytes: number;
   readonly #events: ShardEvents;
   #shard: Shard | undefined;
   #problem: Error | undefined;
   #retry: NodeJS.Timeout | undefined;
   #closed = false;
 
-  private constructor(index: number, dir: string, events: ShardEvents) {
+  private constructor(index: number, dir: string, writeBufferBytes: number, events: ShardEvents) {
     this.#index = index;
     this.#dir = dir;
+    this.#writeBufferBytes = writeBufferBytes;
     this.#events = events;
   }
 
   /** Opens a shard. One that cannot be opened is down. */
-  static async open(index: number, dir: string, events: ShardEvents): Promise<SupervisedShard> {
-    const supervised = new SupervisedShard(index, dir, events);
+  static async open(
+    index: number,
+    dir: string,
+    writeBufferBytes: number,
+    events: ShardEvents,
+  ): Promise<SupervisedShard> {
+    const supervised = new SupervisedShard(index, dir, writeBufferBytes, events);
     try {
-      supervised.#shard = await Shard.open(index, dir);
+      supervised.#shard = await Shard.open(index, dir, writeBufferBytes);
     } catch (error) {
       supervised.#goDown(error);
     }
@@ -52,10 +59,10 @@ export class SupervisedShard {
   }
 
   /** As `Shard.append`; a failure puts the shard down. */
-  async append(entries: readonly LogEntry[]): Promise<void> {
+  async append(writes: readonly Write[]): Promise<void> {
     const shard = this.#serving();
     try {
-      await shard.append(entries);
+      await shard.append(writes);
     } catch (error) {
       this.#shard = undefined;
       this.#goDown(
@@ -66,8 +73,19 @@ export class SupervisedShard {
     }
   }
 
-  read(workspace: WorkspaceId): AsyncGenerator<LogEntry> {
-    return this.#serving().read(workspace);
+  /** As `Shard.manifest`. */
+  async manifest(workspace: WorkspaceId): Promise<Uint8Array | undefined> {
+    return this.#serving().manifest(workspace);
+  }
+
+  /** As `Shard.chunks`. */
+  chunks(workspace: WorkspaceId, position: number, first: number, end: number): AsyncGenerator<Uint8Array> {
+    return this.#serving().chunks(workspace, position, first, end);
+  }
+
+  /** As `Shard.records`. */
+  records(workspace: WorkspaceId, position: number): AsyncGenerator<LogEntry> {
+    return this.#serving().records(workspace, position);
   }
 
   async close(): Promise<void> {
@@ -97,7 +115,7 @@ export class SupervisedShard {
 
   async #reopen(delayMs: number): Promise<void> {
     try {
-      const shard = await Shard.open(this.#index, this.#dir);
+      const shard = await Shard.open(this.#index, this.#dir, this.#writeBufferBytes);
       if (this.#closed) {
         await shard.close();
         return;

@@ -33,20 +33,27 @@ export interface RegisterView {
 }
 
 /**
- * How a workspace turns ops into state. Pure: no I/O, and no clock but the one passed in.
+ * How a workspace turns ops into state. Pure: no I/O, and no clock but the one passed in. What would hold the event loop for
+ * long is done on a worker thread and answered with a promise.
  * A position is the number of a record in this pod's log of the workspace, from 1.
  */
 export interface Strategy<P extends Plan = Plan> {
   readonly name: string;
-  /** What `ops`, in this order, would do. Leaves the state as it is. */
-  plan(ops: readonly Op[], nowMs: number): P;
+  /** What `ops`, in this order, would do. Leaves the state as it is; nothing else may be planned until it is committed. */
+  plan(ops: readonly Op[], nowMs: number): P | Promise<P>;
   /** Carries out the plan made last. Cannot fail: it is called when the record is durable. */
   commit(plan: P, ops: readonly Op[], position: number): void;
-  /** Takes in a record from disk or from another pod; a record that is already in has no effect. */
-  receive(record: StrategyRecord, position: number): void;
+  /** Takes in a record from disk or from another pod; a record that is already in has no effect. One at a time. */
+  receive(record: StrategyRecord, position: number): void | Promise<void>;
   /** The registers that changed after `heads`, or null where these heads are not known. */
   since(heads: readonly string[]): RegisterView[] | null;
   /** Every live key. */
   view(): Iterable<RegisterView>;
   heads(): readonly string[];
+  /** The state as it is at the call, in chunks of some 64 KiB that are made when they are asked for. */
+  snapshot(): Iterable<Uint8Array>;
+  /** Takes in the next chunk of a snapshot; all of them, before anything else. */
+  restore(chunk: Uint8Array): void;
+  /** Packs history: what to keep in place of the `archive` so far and of the `data` of the records after it. */
+  archive(archive: Uint8Array | undefined, data: readonly Uint8Array[]): Promise<Uint8Array>;
 }

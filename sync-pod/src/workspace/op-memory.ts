@@ -1,4 +1,14 @@
 import { crc32 } from 'node:zlib';
+import { Encoder } from 'cbor-x';
+import { z } from 'zod';
+
+const CHUNK_ROWS = 1000;
+const cbor = new Encoder({ useRecords: false });
+const chunkForm = z.object({
+  generation: z.enum(['older', 'recent']),
+  since: z.number(),
+  rows: z.array(z.tuple([z.string(), z.int()])),
+});
 
 /**
  * Remembers the ids of ops for at least `memoryMs`, so that a resend takes effect once. Two generations, the older of which
@@ -23,6 +33,19 @@ export class OpMemory {
     this.#recent.set(nameOf(user, id), fingerprint);
   }
 
+  /** All that is remembered, in chunks that are made when they are asked for, of what there is at the call. */
+  snapshot(): Iterable<Uint8Array> {
+    return encodeGenerations([...this.#older], [...this.#recent], this.#recentSince);
+  }
+
+  /** Takes in a chunk of a snapshot; all of them in order, before anything else. */
+  restore(chunk: Uint8Array): void {
+    const { generation, since, rows } = chunkForm.parse(cbor.decode(chunk));
+    const ids = generation === 'recent' ? this.#recent : this.#older;
+    this.#recentSince = since;
+    for (const [name, fingerprint] of rows) ids.set(name, fingerprint);
+  }
+
   /** The fingerprint of the op that this user sent under this id, where it is remembered. */
   recall(user: string, id: string): number | undefined {
     const name = nameOf(user, id);
@@ -30,8 +53,17 @@ export class OpMemory {
   }
 }
 
+function* encodeGenerations(older: [string, number][], recent: [string, number][], since: number) {
+  for (const [generation, rows] of Object.entries({ older, recent })) {
+    for (let i = 0; i < rows.length; i += CHUNK_ROWS) {
+      yield cbor.encode({ generation, since, rows: rows.slice(i, i + CHUNK_ROWS) });
+    }
+  }
+}
+
 function nameOf(user: string, id: string): string {
-  return `${id}\0${user}`;
+  // With the length in front no two pairs have the same name, whatever characters they have.
+  return `${id.length} ${id}${user}`;
 }
 
 /** A 32-bit fingerprint of what a message writes, without its timestamps. */

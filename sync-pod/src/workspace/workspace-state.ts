@@ -1,29 +1,71 @@
+import type { WorkspaceId } from '@etherply/protocol';
 import type { LogEntry } from '../storage/shard.ts';
 import type { Strategy } from '../strategy/strategy.ts';
 import { decodeEnvelope } from './envelope.ts';
+import { decodeManifest, type Manifest } from './manifest.ts';
 import { OpMemory } from './op-memory.ts';
+import { Slices } from './slices.ts';
 
-/** What the log of a workspace amounts to. */
+/** What a record costs when a workspace is opened, in bytes of a snapshot that cost as much. */
+const RECORD_WEIGHT = 256;
+
+/** Where a workspace is read from. */
+export interface Source {
+  manifest(workspace: WorkspaceId): Promise<Uint8Array | undefined>;
+  chunks(workspace: WorkspaceId, position: number, first: number, end: number): AsyncIterable<Uint8Array>;
+  records(workspace: WorkspaceId, position: number): AsyncIterable<LogEntry>;
+}
+
+/** What is stored of a workspace amounts to: its snapshot and the records after it. */
 export class WorkspaceState {
   readonly strategy: Strategy;
   /** Which messages are in the log already. */
   readonly memory: OpMemory;
   /** The position of the last record. */
   position = 0;
+  /** The current snapshot, where there is one. */
+  snapshot: Manifest | undefined;
+  /** How much there is to read after the snapshot, in bytes. */
+  tailWeight = 0;
 
   constructor(strategy: Strategy, opIdMemoryMs: number) {
     this.strategy = strategy;
     this.memory = new OpMemory(opIdMemoryMs);
   }
 
-  /** Takes in the next record of the log. */
-  restore(entry: LogEntry): void {
-    const envelope = decodeEnvelope(entry.envelope);
-    const timestamps = envelope.ops.flatMap(({ timestamp }) => timestamp ?? []);
-    this.strategy.receive({ data: envelope.data, timestamps }, entry.position);
-    for (const { user, id, fingerprint } of envelope.ops) {
-      if (id !== null) this.memory.remember(user, id, fingerprint, envelope.time);
+  /** Takes in all that is stored, in slices; the state must be new. */
+  async read(workspace: WorkspaceId, source: Source): Promise<void> {
+    const slices = new Slices();
+    const bytes = await source.manifest(workspace);
+    if (bytes !== undefined) {
+      const { position, chunks } = decodeManifest(bytes);
+      this.snapshot = decodeManifest(bytes);
+      this.position = position;
+      for await (const chunk of source.chunks(workspace, position, 0, chunks.opIds)) {
+        this.memory.restore(chunk);
+        await slices.next();
+      }
+      for await (const chunk of source.chunks(workspace, position, chunks.opIds, chunks.opIds + chunks.state)) {
+        this.strategy.restore(chunk);
+        await slices.next();
+      }
     }
-    this.position = entry.position;
+    for await (const entry of source.records(workspace, this.position)) {
+      const envelope = decodeEnvelope(entry.envelope);
+      const timestamps = envelope.ops.flatMap(({ timestamp }) => timestamp ?? []);
+      const heavy = this.strategy.receive({ data: envelope.data, timestamps }, entry.position);
+      if (heavy !== undefined) await heavy;
+      for (const { user, id, fingerprint } of envelope.ops) {
+        if (id !== null) this.memory.remember(user, id, fingerprint, envelope.time);
+      }
+      this.advanced(entry);
+      await slices.next();
+    }
+  }
+
+  /** The record is part of what is stored. */
+  advanced({ position, envelope }: LogEntry): void {
+    this.position = position;
+    this.tailWeight += envelope.length + RECORD_WEIGHT;
   }
 }

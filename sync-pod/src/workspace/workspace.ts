@@ -1,6 +1,6 @@
 import type { ErrorCode, WorkspaceId } from '@etherply/protocol';
 import type { Committer } from '../storage/commit-loop.ts';
-import type { LogEntry } from '../storage/shard.ts';
+import type { Write } from '../storage/shard.ts';
 import type { Op, Plan, Strategy } from '../strategy/strategy.ts';
 import type { Broadcaster, Subscriber } from './broadcaster.ts';
 import { type EnvelopeOp, encodeEnvelope } from './envelope.ts';
@@ -26,14 +26,35 @@ export interface Submission {
   readonly settle: (outcome: Outcome) => void;
 }
 
-interface Turn {
-  readonly plan: Plan;
+/** What a workspace needs of those around it. */
+interface Edge {
+  readonly broadcaster: Broadcaster;
+  /** Asks for a turn of the commit loop. */
+  readonly schedule: (workspace: Workspace) => void;
+  /** So much has been written since the last snapshot that it is time for another. */
+  readonly compact: (workspace: Workspace) => void;
+  /** Bytes of log from which on there is a snapshot. */
+  readonly compactFromBytes: number;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+}
+
+/** Submissions in the order in which they will be committed. */
+interface Sorted {
   readonly accepted: readonly Submission[];
   readonly refused: readonly (() => void)[];
   readonly ops: readonly Op[];
+  /** Unix milliseconds. */
+  readonly time: number;
 }
 
-const EPOCH = 1;
+interface Turn extends Sorted {
+  readonly plan: Plan;
+  readonly write: Extract<Write, { kind: 'record' }> | undefined;
+}
+
+/** Rises when a workspace is deleted, which no route does yet. */
+export const EPOCH = 1;
 /** Whose ops these are is in the log, but not told apart where they are sent again as the state of their keys. */
 const SYSTEM_USER = '';
 const UNAVAILABLE: Outcome = {
@@ -46,23 +67,24 @@ const UNAVAILABLE: Outcome = {
 export class Workspace implements Committer {
   readonly id: WorkspaceId;
   #state: WorkspaceState;
-  readonly #broadcaster: Broadcaster;
-  readonly #schedule: (workspace: Workspace) => void;
-  readonly #now: () => number;
+  readonly #edge: Edge;
   #waiting: Submission[] = [];
+  /** Sorted, while their plan is made on a worker thread. */
+  #planning: Sorted | undefined;
+  /** Planned, and to be written next. */
+  #planned: Turn | undefined;
+  /** Being written. */
   #turn: Turn | undefined;
   #down = false;
 
-  constructor(
-    id: WorkspaceId,
-    state: WorkspaceState,
-    edge: { broadcaster: Broadcaster; schedule: (workspace: Workspace) => void; now: () => number },
-  ) {
+  constructor(id: WorkspaceId, state: WorkspaceState, edge: Edge) {
     this.id = id;
     this.#state = state;
-    this.#broadcaster = edge.broadcaster;
-    this.#schedule = edge.schedule;
-    this.#now = edge.now;
+    this.#edge = edge;
+  }
+
+  get state(): WorkspaceState {
+    return this.#state;
   }
 
   get strategy(): Strategy {
@@ -71,7 +93,7 @@ export class Workspace implements Committer {
 
   /** Nothing is waiting or under way. */
   get isIdle(): boolean {
-    return this.#waiting.length === 0 && this.#turn === undefined;
+    return [this.#planning, this.#planned, this.#turn].every((one) => one === undefined) && this.#waiting.length === 0;
   }
 
   /** A write has failed: what is on disk may differ from what is in memory until `resume`. */
@@ -87,7 +109,7 @@ export class Workspace implements Committer {
     const changed = state.strategy.since(before) ?? [...state.strategy.view()];
     if (changed.length === 0) return;
     const events = changed.map(eventText);
-    this.#broadcaster.announce(this.id, undefined, {
+    this.#edge.broadcaster.announce(this.id, undefined, {
       singles: () => events.map((event) => opFrame(event, SYSTEM_USER)),
       batch: () => opsFrame(events, SYSTEM_USER, state.strategy.heads()),
     });
@@ -99,52 +121,73 @@ export class Workspace implements Committer {
       return;
     }
     this.#waiting.push(submission);
-    this.#schedule(this);
+    this.#edge.schedule(this);
   }
 
-  takeTurn(): LogEntry | undefined {
-    const now = this.#now();
-    const turn = this.#sort(this.#waiting, now);
-    this.#waiting = [];
-    this.#turn = turn;
-    if (turn.accepted.length === 0) return undefined;
-    const envelope = encodeEnvelope({
-      kind: this.#state.strategy.name,
-      epoch: EPOCH,
-      time: now,
-      data: turn.plan.data,
-      ops: envelopeOps(turn),
-    });
-    return { workspace: this.id, position: this.#state.position + 1, envelope };
+  takeTurn(): Write | undefined {
+    if (this.#planning !== undefined) return undefined; // asks for a turn again when it is planned
+    this.#turn = this.#planned ?? this.#plan();
+    this.#planned = undefined;
+    return this.#turn?.write;
   }
 
   turnCommitted(): void {
-    const turn = this.#finishTurn();
-    if (turn.accepted.length > 0) {
-      this.#state.position += 1;
-      this.#state.strategy.commit(turn.plan, turn.ops, this.#state.position);
+    const turn = this.#turn;
+    if (turn === undefined) return;
+    this.#turn = undefined;
+    if (turn.write !== undefined) {
+      this.#state.advanced(turn.write);
+      this.#state.strategy.commit(turn.plan, turn.ops, turn.write.position);
       this.#announce(turn);
+      const { tailWeight, snapshot } = this.#state;
+      if (tailWeight > Math.max(this.#edge.compactFromBytes, (snapshot?.bytes ?? 0) / 2)) this.#edge.compact(this);
     }
     for (const settle of turn.refused) settle();
   }
 
   turnFailed(): void {
-    const turn = this.#finishTurn();
     this.#down = true;
-    for (const { settle } of [...turn.accepted, ...this.#waiting]) settle(UNAVAILABLE);
-    for (const settle of turn.refused) settle();
+    const turns = [this.#turn, this.#planned].filter((turn) => turn !== undefined);
+    this.#turn = undefined;
+    this.#planned = undefined;
+    for (const turn of turns) settleUnavailable(turn);
+    for (const { settle } of this.#waiting) settle(UNAVAILABLE);
     this.#waiting = [];
   }
 
-  #finishTurn(): Turn {
-    const turn = this.#turn;
-    if (turn === undefined) throw new Error(`workspace ${this.id}: no turn is under way`);
-    this.#turn = undefined;
-    return turn;
+  /** What is waiting as a turn; undefined where its plan is still being made. */
+  #plan(): Turn | undefined {
+    const sorted = this.#sort(this.#waiting, this.#edge.now());
+    this.#waiting = [];
+    const { strategy } = this.#state;
+    const plan = strategy.plan(sorted.ops, sorted.time);
+    if (!(plan instanceof Promise)) return this.#turnOf(sorted, plan);
+    this.#planning = sorted;
+    void plan.then((made) => {
+      this.#planning = undefined;
+      // A failed write in between has brought the workspace back to what is on disk.
+      if (this.#down || this.#state.strategy !== strategy) settleUnavailable(sorted);
+      else this.#planned = this.#turnOf(sorted, made);
+      this.#edge.schedule(this);
+    });
+    return undefined;
+  }
+
+  #turnOf(sorted: Sorted, plan: Plan): Turn {
+    if (sorted.accepted.length === 0) return { ...sorted, plan, write: undefined };
+    const envelope = encodeEnvelope({
+      kind: this.#state.strategy.name,
+      epoch: EPOCH,
+      time: sorted.time,
+      data: plan.data,
+      ops: envelopeOps(sorted, plan),
+    });
+    const position = this.#state.position + 1;
+    return { ...sorted, plan, write: { kind: 'record', workspace: this.id, position, envelope } };
   }
 
   /** Leaves out resends, and brings together what each origin sent, so that one frame can carry it in commit order. */
-  #sort(waiting: readonly Submission[], now: number): Turn {
+  #sort(waiting: readonly Submission[], now: number): Sorted {
     const byOrigin = new Map<unknown, Submission[]>();
     const refused: (() => void)[] = [];
     const fresh = new Map<string, number>();
@@ -184,7 +227,7 @@ export class Workspace implements Committer {
     for (const { user, id, ops: own } of accepted) {
       if (id !== undefined) this.#state.memory.remember(user, id, fingerprintOf(own), now);
     }
-    return { plan: this.#state.strategy.plan(ops, now), accepted, refused, ops };
+    return { accepted, refused, ops, time: now };
   }
 
   /** One frame for each origin, in commit order; each sender's acks stand where its ops stand. */
@@ -210,7 +253,7 @@ export class Workspace implements Committer {
       if (events.length > 0) {
         const { origin, user } = first;
         const receiver = origin?.isOpen ? origin : undefined;
-        this.#broadcaster.announce(this.id, receiver, {
+        this.#edge.broadcaster.announce(this.id, receiver, {
           singles: () => events.map((event) => opFrame(event, user)),
           batch: () => opsFrame(events, user, plan.heads),
         });
@@ -221,7 +264,12 @@ export class Workspace implements Committer {
   }
 }
 
-function envelopeOps({ accepted, plan }: Turn): EnvelopeOp[] {
+function settleUnavailable({ accepted, refused }: Sorted): void {
+  for (const { settle } of accepted) settle(UNAVAILABLE);
+  for (const settle of refused) settle();
+}
+
+function envelopeOps({ accepted }: Sorted, plan: Plan): EnvelopeOp[] {
   let op = 0;
   return accepted.flatMap(({ user, id, ops }) => {
     const fingerprint = id === undefined ? 0 : fingerprintOf(ops);

@@ -1,10 +1,11 @@
 import type { WorkspaceId } from '@etherply/protocol';
-import { CommitLoop, type CommitObserver } from '../storage/commit-loop.ts';
+import { CommitLoop, type CommitObserver, type Committer } from '../storage/commit-loop.ts';
 import { shardOf } from '../storage/placement.ts';
 import { ShardDownError, SupervisedShard } from '../storage/supervised-shard.ts';
 import type { Strategy } from '../strategy/strategy.ts';
 import type { Broadcaster } from './broadcaster.ts';
-import { Workspace } from './workspace.ts';
+import { Compaction, CompactionFailed } from './compaction.ts';
+import { EPOCH, Workspace } from './workspace.ts';
 import { WorkspaceState } from './workspace-state.ts';
 
 interface Options {
@@ -16,6 +17,11 @@ interface Options {
   readonly opIdMemoryMs: number;
   /** For how long a workspace that nobody uses stays open, in milliseconds. */
   readonly idleMs: number;
+  /** Bytes of log of a workspace from which on it is compacted. */
+  readonly compactFromBytes: number;
+  /** As `ETHERPLY_WRITE_BUFFER_BYTES`. */
+  readonly writeBufferBytes: number;
+  readonly onCompactionFailed: (workspace: WorkspaceId, error: unknown) => void;
   readonly onShardDown: (error: Error) => void;
   readonly onShardUp: (index: number) => void;
 }
@@ -37,6 +43,9 @@ export class Workspaces {
   readonly #shards: readonly ShardSlot[];
   readonly #open = new Map<WorkspaceId, Slot>();
   readonly #sweeper: NodeJS.Timeout;
+  readonly #compacting = new Set<WorkspaceId>();
+  #closing = false;
+  #compactions: Promise<void> = Promise.resolve();
 
   private constructor(options: Options, shards: readonly ShardSlot[]) {
     this.#options = options;
@@ -50,14 +59,14 @@ export class Workspaces {
     const up: ((index: number) => void)[] = [];
     const shards = await Promise.all(
       options.dataDirs.map(async (dir, index): Promise<ShardSlot> => {
-        const shard = await SupervisedShard.open(index, dir, {
+        const shard = await SupervisedShard.open(index, dir, options.writeBufferBytes, {
           down: (error) => options.onShardDown(error),
           up: () => {
             options.onShardUp(index);
             for (const listener of up) listener(index);
           },
         });
-        return { shard, loop: new CommitLoop((entries) => shard.append(entries), options.observer) };
+        return { shard, loop: new CommitLoop((writes) => shard.append(writes), options.observer) };
       }),
     );
     const workspaces = new Workspaces(options, shards);
@@ -75,7 +84,7 @@ export class Workspaces {
   }
 
   /**
-   * Opens a workspace and keeps it open until `release` is called, once for each call of `acquire`.
+   * Opens a workspace and keeps it open until `release` is called, once for each successful call of `acquire`.
    * @throws ShardDownError where its shard is down
    */
   async acquire(id: WorkspaceId): Promise<Workspace> {
@@ -93,6 +102,17 @@ export class Workspaces {
     }
   }
 
+  /** Keeps a workspace open for as long as `work` takes. */
+  async use<T>(id: WorkspaceId, work: (workspace: Workspace) => T | Promise<T>): Promise<T> {
+    const workspace = await this.acquire(id);
+    try {
+      return await work(workspace);
+    } finally {
+      this.release(id);
+    }
+  }
+
+  /** Gives back what one successful `acquire` has taken. */
   release(id: WorkspaceId): void {
     const slot = this.#open.get(id);
     if (slot === undefined) return;
@@ -107,29 +127,49 @@ export class Workspaces {
 
   async close(): Promise<void> {
     clearInterval(this.#sweeper);
+    this.#closing = true;
     await this.idle();
     await Promise.all(this.#shards.map(({ shard }) => shard.close()));
   }
 
   async #load(id: WorkspaceId): Promise<Workspace> {
-    const { broadcaster, now } = this.#options;
+    const { broadcaster, now, compactFromBytes } = this.#options;
     const { loop } = this.#slotOf(id);
-    const schedule = (one: Workspace) => loop.schedule(one);
-    return new Workspace(id, await this.#readState(id), { broadcaster, schedule, now });
+    return new Workspace(id, await this.#readState(id), {
+      broadcaster,
+      now,
+      compactFromBytes,
+      schedule: (one) => loop.schedule(one),
+      compact: (one) => this.#compact(one),
+    });
   }
 
   async #readState(id: WorkspaceId): Promise<WorkspaceState> {
     const { createStrategy, opIdMemoryMs } = this.#options;
     const state = new WorkspaceState(createStrategy(), opIdMemoryMs);
-    let sliceStart = performance.now();
-    for await (const entry of this.#slotOf(id).shard.read(id)) {
-      state.restore(entry);
-      if (performance.now() - sliceStart > SLICE_MS) {
-        await new Promise((resolve) => setImmediate(resolve));
-        sliceStart = performance.now();
-      }
-    }
+    await state.read(id, this.#slotOf(id).shard);
     return state;
+  }
+
+  /** One after the other: it is work in the background. */
+  #compact({ id }: Workspace): void {
+    if (this.#compacting.has(id)) return;
+    this.#compacting.add(id);
+    this.#compactions = this.#compactions.then(async () => {
+      const { shard, loop } = this.#slotOf(id);
+      try {
+        await this.use(id, ({ state }) => {
+          const schedule = (one: Committer) => (this.#closing ? one.turnFailed() : loop.schedule(one));
+          return new Compaction(id, EPOCH, schedule).run(state, shard);
+        });
+      } catch (error) {
+        // What keeps the shard down is known already.
+        if (!(error instanceof CompactionFailed || error instanceof ShardDownError)) {
+          this.#options.onCompactionFailed(id, error);
+        }
+      }
+      this.#compacting.delete(id);
+    });
   }
 
   /** A shard serves again: brings back the workspaces that were open when a write of theirs failed. */
@@ -160,6 +200,3 @@ export class Workspaces {
     }
   }
 }
-
-/** How long opening a workspace may hold the event loop at a time. */
-const SLICE_MS = 8;

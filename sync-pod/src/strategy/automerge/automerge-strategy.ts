@@ -1,21 +1,15 @@
 import type { Op, Plan, RegisterView, Strategy, StrategyRecord } from '../strategy.ts';
-import { decodeWrites, encodeWrites, opCount, type RootWrite } from './change.ts';
+import {
+  type ChangeHeader,
+  type DecodedWrites,
+  decodeWrites,
+  encodeWrites,
+  opCount,
+  type RootWrite,
+} from './change.ts';
+import type { HeavyWork } from './heavy-work.ts';
 import { KnownHeads } from './known-heads.ts';
-
-/** One value that a key holds: more than one only where actors wrote concurrently. */
-interface Entry {
-  readonly counter: number;
-  readonly actor: string;
-  readonly json: string;
-}
-
-interface Register {
-  /** Greatest op id first, as Automerge resolves conflicts; empty: deleted. */
-  readonly entries: readonly Entry[];
-  readonly timestamp: number;
-  /** The last record that changed it. */
-  readonly position: number;
-}
+import { decodeStateChunk, type Entry, encodeState, type Register } from './state-chunks.ts';
 
 interface AutomergePlan extends Plan {
   readonly hash: string | undefined;
@@ -25,6 +19,9 @@ interface AutomergePlan extends Plan {
 }
 
 const KNOWN_HEADS = 1024;
+/** From here on encoding or decoding a change would hold the event loop for more than some 10 ms. */
+const HEAVY_OPS = 4096;
+const HEAVY_BYTES = 32 * 1024;
 const NO_CHANGE = new Uint8Array(0);
 
 /**
@@ -34,6 +31,7 @@ const NO_CHANGE = new Uint8Array(0);
 export class AutomergeStrategy implements Strategy<AutomergePlan> {
   readonly name = 'automerge';
   readonly #actor: string;
+  readonly #heavyWork: HeavyWork;
   readonly #registers = new Map<string, Register>();
   readonly #known = new KnownHeads(KNOWN_HEADS);
   readonly #seqs = new Map<string, number>();
@@ -41,11 +39,12 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
   #nextOp = 1;
 
   /** @param actor 16 random bytes in hex that no other process writes with: (actor, seq) never repeats with other content */
-  constructor(actor: string) {
+  constructor(actor: string, heavyWork: HeavyWork) {
     this.#actor = actor;
+    this.#heavyWork = heavyWork;
   }
 
-  plan(ops: readonly Op[], nowMs: number): AutomergePlan {
+  plan(ops: readonly Op[], nowMs: number): AutomergePlan | Promise<AutomergePlan> {
     const staged = new Map<string, readonly Entry[]>();
     const writes: RootWrite[] = [];
     const entries: (Entry | undefined)[] = [];
@@ -65,17 +64,18 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
     if (writes.length === 0) {
       return { data: NO_CHANGE, effective, heads: this.#heads, hash: undefined, nextOp, entries };
     }
-    const { bytes, hash } = encodeWrites(
-      {
-        actor: this.#actor,
-        seq: (this.#seqs.get(this.#actor) ?? 0) + 1,
-        startOp: this.#nextOp,
-        deps: this.#heads,
-        time: Math.floor(nowMs / 1000),
-      },
-      writes,
-    );
-    return { data: bytes, effective, heads: [hash], hash, nextOp, entries };
+    const header: ChangeHeader = {
+      actor: this.#actor,
+      seq: (this.#seqs.get(this.#actor) ?? 0) + 1,
+      startOp: this.#nextOp,
+      deps: this.#heads,
+      time: Math.floor(nowMs / 1000),
+    };
+    const finish = ({ bytes, hash }: { bytes: Uint8Array; hash: string }): AutomergePlan => {
+      return { data: bytes, effective, heads: [hash], hash, nextOp, entries };
+    };
+    if (nextOp - this.#nextOp < HEAVY_OPS) return finish(encodeWrites(header, writes));
+    return this.#heavyWork.encode(header, writes).then(finish);
   }
 
   commit(plan: AutomergePlan, ops: readonly Op[], position: number): void {
@@ -91,9 +91,13 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
     this.#advanceHeads(plan.hash, this.#heads, position);
   }
 
-  receive({ data, timestamps }: StrategyRecord, position: number): void {
+  receive({ data, timestamps }: StrategyRecord, position: number): void | Promise<void> {
     if (data.length === 0) return;
-    const { change, writes } = decodeWrites(data);
+    if (data.length < HEAVY_BYTES) this.#apply(decodeWrites(data), timestamps, position);
+    else return this.#heavyWork.decode(data).then((decoded) => this.#apply(decoded, timestamps, position));
+  }
+
+  #apply({ change, writes }: DecodedWrites, timestamps: readonly number[], position: number): void {
     const seq = this.#seqs.get(change.actor) ?? 0;
     if (change.seq <= seq) return; // it is in already
     if (change.seq !== seq + 1)
@@ -106,7 +110,7 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
       this.#registers.set(key, { entries, timestamp: timestamps[i] ?? change.time * 1e6, position });
     }
     this.#seqs.set(change.actor, change.seq);
-    this.#nextOp = Math.max(this.#nextOp, change.startOp + change.ops.length);
+    this.#nextOp = Math.max(this.#nextOp, change.startOp + change.opCount);
     this.#advanceHeads(change.hash, change.deps, position);
   }
 
@@ -130,6 +134,45 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
 
   heads(): readonly string[] {
     return this.#heads;
+  }
+
+  snapshot(): Iterable<Uint8Array> {
+    this.#forgetDeletions();
+    const frontier = {
+      heads: this.#heads,
+      nextOp: this.#nextOp,
+      seqs: [...this.#seqs],
+      known: this.#known.entries(),
+    };
+    // Registers are never changed, only replaced: two shallow copies are the state as it is now.
+    return encodeState(frontier, [...this.#registers.keys()], [...this.#registers.values()]);
+  }
+
+  restore(chunk: Uint8Array): void {
+    const part = decodeStateChunk(chunk);
+    if ('registers' in part) {
+      for (const [key, register] of part.registers) this.#registers.set(key, register);
+      return;
+    }
+    this.#heads = [...part.frontier.heads];
+    this.#nextOp = part.frontier.nextOp;
+    for (const [actor, seq] of part.frontier.seqs) this.#seqs.set(actor, seq);
+    for (const [hash, position] of part.frontier.known) this.#known.add(hash, position);
+  }
+
+  archive(archive: Uint8Array | undefined, data: readonly Uint8Array[]): Promise<Uint8Array> {
+    return this.#heavyWork.archive(
+      archive,
+      data.filter((change) => change.length > 0),
+    );
+  }
+
+  /** Lets go of deleted keys that no heads we know are older than: nobody can ask what changed since before them. */
+  #forgetDeletions(): void {
+    const oldest = this.#known.oldestPosition();
+    for (const [key, { entries, position }] of this.#registers) {
+      if (entries.length === 0 && position <= oldest) this.#registers.delete(key);
+    }
   }
 
   #advanceHeads(hash: string, deps: readonly string[], position: number): void {

@@ -108,6 +108,15 @@ export interface DecodedWrite {
   readonly pred: readonly string[];
 }
 
+/** A change as writes to the root map, with what is needed to place it in history. */
+export interface DecodedWrites {
+  readonly change: Pick<DecodedChange, 'actor' | 'seq' | 'startOp' | 'time' | 'deps' | 'hash'> & {
+    /** Automerge ops, nested ones included. */
+    readonly opCount: number;
+  };
+  readonly writes: readonly DecodedWrite[];
+}
+
 /** A change that edits inside a value: the register map cannot hold it. */
 export class NestedEditError extends Error {
   constructor(hash: string, obj: string) {
@@ -123,7 +132,7 @@ type DecodedOp = DecodedChange['ops'][number] & { insert?: boolean; elemId?: str
  * Reads a change as whole-value writes to the root map.
  * @throws NestedEditError where it is more than that
  */
-export function decodeWrites(bytes: Uint8Array): { change: DecodedChange; writes: DecodedWrite[] } {
+export function decodeWrites(bytes: Uint8Array): DecodedWrites {
   const change = decodeChange(bytes);
   const containers = new Map<string, Container>();
   const roots: { key: string; counter: number; node: string | Container | undefined; pred: readonly string[] }[] = [];
@@ -137,7 +146,8 @@ export function decodeWrites(bytes: Uint8Array): { change: DecodedChange; writes
     counter += 1;
   }
   const writes = roots.map(({ node, ...root }) => ({ ...root, json: node === undefined ? undefined : textOf(node) }));
-  return { change, writes };
+  const { actor, seq, startOp, time, deps, hash, ops } = change;
+  return { change: { actor, seq, startOp, time, deps, hash, opCount: ops.length }, writes };
 }
 
 function nodeOf(op: DecodedOp, hash: string): string | Container | undefined {

@@ -34,6 +34,19 @@ export class KnownHeads {
     return undefined;
   }
 
+  /** The position before which no heads are known; infinite where none are. */
+  oldestPosition(): number {
+    return this.#positions[0] ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Each hash with its position, oldest first: what `add` takes. */
+  entries(): [hash: string, position: number][] {
+    return this.#positions.map((position, i) => [
+      this.#hashes.toString('hex', i * HASH_BYTES, (i + 1) * HASH_BYTES),
+      position,
+    ]);
+  }
+
   #dropOldest(): void {
     this.#positions = this.#positions.slice(this.#limit);
     this.#hashes.copyWithin(0, this.#limit * HASH_BYTES);
