@@ -38,6 +38,8 @@ test('defaults; empty variables count as unset', () => {
     maxPendingBytes: 8388608,
     maxConnections: 20000,
     workspaceIdleSeconds: 60,
+    compactFromBytes: 524288,
+    writeBufferBytes: 67108864,
     pingSeconds: 30,
     host: '0.0.0.0',
     port: 8080,

@@ -55,12 +55,14 @@ test('a percent-encoded workspace id is the decoded one', async () => {
 
 test('a token comes in the header or as second subprotocol, too; the session id is in the answer', async () => {
   const header = new WebSocket(url('ws'), { headers: { authorization: `Bearer ${await token()}` } });
-  const sessionId = await new Promise((resolve) => {
-    header.on('upgrade', (response) => resolve(response.headers['x-session-id']));
-  });
-  const init = await new Promise((resolve) => {
-    header.on('message', (data) => resolve(JSON.parse(String(data))));
-  });
+  const [sessionId, init] = await Promise.all([
+    new Promise((resolve) => {
+      header.on('upgrade', (response) => resolve(response.headers['x-session-id']));
+    }),
+    new Promise((resolve) => {
+      header.on('message', (data) => resolve(JSON.parse(String(data))));
+    }),
+  ]);
   expect(init).toMatchObject({ type: 'init', session_id: sessionId });
   header.close();
   const protocol = new WebSocket(url('ws'), ['etherply.v1', await token()]);
