@@ -61,7 +61,7 @@ export class Reply {
     return this.#aborted;
   }
 
-  json(body: string, status = '200 OK'): void {
+  json(body: string | Buffer, status = '200 OK'): void {
     this.#end(status, 'application/json', body);
   }
 
@@ -73,7 +73,7 @@ export class Reply {
     this.#end(STATUS[code], 'application/json', JSON.stringify({ error: { code, message } }), code === 'unavailable');
   }
 
-  #end(status: string, contentType: string, body: string, retry = false): void {
+  #end(status: string, contentType: string, body: string | Buffer, retry = false): void {
     if (this.#aborted) return;
     this.#aborted = true;
     this.#res.cork(() => {

@@ -12,11 +12,11 @@ import { CLOSE, postOpsBody, type WorkspaceId } from '@etherply/protocol';
 import type { Logger } from 'pino';
 import type { TokenVerifier } from '../auth/token-verifier.ts';
 import type { Metrics } from '../metrics.ts';
-import { Session } from '../session/session.ts';
+import { Session, type SessionSocket } from '../session/session.ts';
 import { toOp } from '../session/to-op.ts';
 import { ShardDownError } from '../storage/supervised-shard.ts';
 import type { Announcement, Broadcaster, Subscriber } from '../workspace/broadcaster.ts';
-import { ackText, dataText } from '../workspace/frames.ts';
+import { ackText } from '../workspace/frames.ts';
 import type { Outcome, Workspace } from '../workspace/workspace.ts';
 import type { Workspaces } from '../workspace/workspaces.ts';
 import { CorkAnchor } from './cork-anchor.ts';
@@ -167,6 +167,9 @@ export class Server implements Broadcaster {
         if (isBinary) session.receivedBinary();
         else session.received(Buffer.from(message).toString());
       },
+      drain: (ws) => {
+        if (ws.getBufferedAmount() === 0) ws.getUserData().session.drained();
+      },
       dropped: (ws) => {
         const connection = ws.getUserData();
         if (connection.tooSlow) return;
@@ -195,7 +198,7 @@ export class Server implements Broadcaster {
     else reply.json('{"status":"ready"}');
   }
 
-  #answer(res: HttpResponse, req: HttpRequest, handle: (facts: RequestFacts) => Promise<string>): void {
+  #answer(res: HttpResponse, req: HttpRequest, handle: (facts: RequestFacts) => Promise<string | Buffer>): void {
     const facts = readRequest(req);
     const reply = new Reply(res);
     void handle(facts).then(
@@ -226,11 +229,13 @@ export class Server implements Broadcaster {
       const { workspace: id, access } = await this.#gate.admit(facts, 'read');
       const workspace = await workspaces.acquire(id);
       const sessionId = randomUUID();
+      const batched = facts.query.get('batch') === '1' || facts.protocols[0] === SUBPROTOCOL;
       const session = new Session({
         sessionId,
         userId: access.userId ?? facts.query.get('userId') ?? `anonymous-${sessionId}`,
         access,
         workspaceId: id,
+        batched,
         verifier: this.#options.verifier,
         observer: {
           ops: (count) => this.#metrics?.ops.inc(count),
@@ -240,7 +245,6 @@ export class Server implements Broadcaster {
         now: this.#options.now,
       });
       const heads = (facts.query.get('heads') ?? '').split(',').filter((hash) => hash !== '');
-      const batched = facts.query.get('batch') === '1' || facts.protocols[0] === SUBPROTOCOL;
       return { session, workspace, heads, batched, tooSlow: false };
     } finally {
       this.#upgrading -= 1;
@@ -250,16 +254,17 @@ export class Server implements Broadcaster {
   #opened(ws: WebSocket<Connection>): void {
     const { session, workspace, heads, batched } = ws.getUserData();
     this.#sockets.set(session, ws);
-    ws.subscribe(topicOf(session.workspaceId, batched));
-    const socket = {
-      send: (frame: string) => {
+    const socket: SessionSocket = {
+      send: (frame) => {
         this.#metrics?.bytesOut.inc(frame.length);
         // Corked, it goes out in one write with what was published to this socket before.
         ws.cork(() => ws.send(frame));
       },
-      close: (code: number, reason: string) => ws.end(code, reason),
+      pendingBytes: () => ws.getBufferedAmount(),
+      subscribe: () => ws.subscribe(topicOf(session.workspaceId, batched)),
+      close: (code, reason) => ws.end(code, reason),
     };
-    session.opened(socket, workspace, heads);
+    void session.opened(socket, workspace, heads);
   }
 
   #expireTokens(): void {
@@ -269,11 +274,10 @@ export class Server implements Broadcaster {
     }
   }
 
-  async #read(facts: RequestFacts, workspaces: Workspaces): Promise<string> {
+  async #read(facts: RequestFacts, workspaces: Workspaces): Promise<Buffer> {
     const { workspace: id } = await this.#gate.admit(facts, 'read');
-    return workspaces.use(id, ({ strategy }) => {
-      return `{"data":${dataText(strategy.view())},"heads":${JSON.stringify(strategy.heads())}}`;
-    });
+    const { data, heads } = await workspaces.use(id, ({ wholes }) => wholes.current());
+    return Buffer.concat([Buffer.from('{"data":'), data, Buffer.from(`,"heads":${JSON.stringify(heads)}}`)]);
   }
 
   async #write(facts: RequestFacts, body: Promise<string>, workspaces: Workspaces): Promise<string> {

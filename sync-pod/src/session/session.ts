@@ -1,15 +1,22 @@
 import { CLOSE, type ClientFrame, clientFrame, type ErrorCode, LIMITS, type WorkspaceId } from '@etherply/protocol';
 import { type Access, mayOpen } from '../auth/access.ts';
 import { AuthError, type TokenVerifier } from '../auth/token-verifier.ts';
-import type { Op } from '../strategy/strategy.ts';
+import type { Op, Strategy } from '../strategy/strategy.ts';
 import type { Subscriber } from '../workspace/broadcaster.ts';
-import { ackText, dataText, errorFrame, eventText } from '../workspace/frames.ts';
-import type { Outcome, Workspace } from '../workspace/workspace.ts';
+import { ackText, errorFrame, eventText, opFrame, opsFrame } from '../workspace/frames.ts';
+import { type Outcome, SYSTEM_USER, type Workspace } from '../workspace/workspace.ts';
 import { toOp } from './to-op.ts';
+
+/** With more than this still to be sent, a client that has just come first reads what it was sent. */
+const JOIN_PENDING_BYTES = 64 * 1024;
 
 /** The socket behind a session. */
 export interface SessionSocket {
-  send(frame: string): void;
+  send(frame: string | Uint8Array): void;
+  /** What is sent and not yet handed to the operating system, in bytes. */
+  pendingBytes(): number;
+  /** From now on it gets what is announced in the workspace. */
+  subscribe(): void;
   close(code: number, reason: string): void;
 }
 
@@ -24,6 +31,8 @@ interface SessionOptions {
   readonly userId: string;
   readonly access: Access;
   readonly workspaceId: WorkspaceId;
+  /** Takes many ops in one frame. */
+  readonly batched: boolean;
   readonly verifier: TokenVerifier;
   readonly observer: SessionObserver;
   /** Unix milliseconds. */
@@ -38,9 +47,12 @@ export class Session implements Subscriber {
   readonly #verifier: TokenVerifier;
   readonly #observer: SessionObserver;
   readonly #now: () => number;
+  readonly #batched: boolean;
   #access: Access;
   #workspace: Workspace | undefined;
   #socket: SessionSocket | undefined;
+  /** The heads that it was sent, while it does not yet get what comes after them. */
+  #behindAt: readonly string[] | undefined;
   #ackIds: string[] = [];
   #ackCount = 0;
   #ackHeads: readonly string[] = [];
@@ -51,6 +63,7 @@ export class Session implements Subscriber {
     this.sessionId = options.sessionId;
     this.userId = options.userId;
     this.workspaceId = options.workspaceId;
+    this.#batched = options.batched;
     this.#access = options.access;
     this.#verifier = options.verifier;
     this.#observer = options.observer;
@@ -66,26 +79,35 @@ export class Session implements Subscriber {
     return this.#access.expiresAt;
   }
 
-  /** The socket is open: sends the state, or what changed since `heads`. */
-  opened(socket: SessionSocket, workspace: Workspace, heads: readonly string[]): void {
+  /** The socket is open: sends the state, or what changed since `heads`, and from there on what others write. */
+  async opened(socket: SessionSocket, workspace: Workspace, heads: readonly string[]): Promise<void> {
     this.#socket = socket;
     this.#workspace = workspace;
     const { strategy } = workspace;
     const changes = heads.length === 0 ? null : strategy.since(heads);
-    const about = JSON.stringify({
-      heads: strategy.heads(),
-      workspace_id: this.workspaceId,
-      strategy: strategy.name,
-      session_id: this.sessionId,
-      user_id: this.userId,
-      scopes: [...this.#access.scopes],
-      expires_at: this.#access.expiresAt ?? null,
-    }).slice(1);
+    if (changes !== null) {
+      socket.send(
+        `{"type":"delta","ops":[${changes.map(eventText).join(',')}],${this.#about(strategy, strategy.heads())}}`,
+      );
+      socket.subscribe();
+      return;
+    }
+    const whole = await workspace.wholes.recent();
+    if (!this.isOpen) return;
     socket.send(
-      changes === null
-        ? `{"type":"init","data":${dataText(strategy.view())},${about}`
-        : `{"type":"delta","ops":[${changes.map(eventText).join(',')}],${about}`,
+      Buffer.concat([
+        Buffer.from('{"type":"init","data":'),
+        whole.data,
+        Buffer.from(`,${this.#about(strategy, whole.heads)}}`),
+      ]),
     );
+    this.#behindAt = whole.heads;
+    if (socket.pendingBytes() <= JOIN_PENDING_BYTES) this.#catchUp();
+  }
+
+  /** All that was sent has been handed to the operating system. */
+  drained(): void {
+    this.#catchUp();
   }
 
   closed(): void {
@@ -122,6 +144,35 @@ export class Session implements Subscriber {
   /** The token has ended. */
   expire(): void {
     this.close(CLOSE.tokenExpired, 'token expired');
+  }
+
+  /** What happened while the state was made and sent goes out, and then what happens does as it happens. */
+  #catchUp(): void {
+    if (this.#behindAt === undefined || this.#workspace === undefined) return;
+    const { strategy } = this.#workspace;
+    const changes = strategy.since(this.#behindAt);
+    if (changes === null) {
+      this.close(CLOSE.tooSlow, 'too slow: more has changed than is remembered since its state was sent');
+      return;
+    }
+    this.#behindAt = undefined;
+    const events = changes.map(eventText);
+    if (!this.#batched) for (const event of events) this.send(opFrame(event, SYSTEM_USER));
+    else if (events.length > 0) this.send(opsFrame(events, SYSTEM_USER, strategy.heads()));
+    this.#socket?.subscribe();
+  }
+
+  /** What the first frame says besides the state, as members of a JSON object. */
+  #about({ name }: Strategy, heads: readonly string[]): string {
+    return JSON.stringify({
+      heads,
+      workspace_id: this.workspaceId,
+      strategy: name,
+      session_id: this.sessionId,
+      user_id: this.userId,
+      scopes: [...this.#access.scopes],
+      expires_at: this.#access.expiresAt ?? null,
+    }).slice(1, -1);
   }
 
   #handle(frame: ClientFrame): void {

@@ -47,7 +47,7 @@ export interface Strategy<P extends Plan = Plan> {
   receive(record: StrategyRecord, position: number): void | Promise<void>;
   /** The registers that changed after `heads`, or null where these heads are not known. */
   since(heads: readonly string[]): RegisterView[] | null;
-  /** Every live key. */
+  /** Every live key, as it is at the call. */
   view(): Iterable<RegisterView>;
   heads(): readonly string[];
   /** The state as it is at the call, in chunks of some 64 KiB that are made when they are asked for. */

@@ -28,10 +28,3 @@ export function ackText(
 export function errorFrame(code: ErrorCode, message: string, id?: string): string {
   return JSON.stringify({ type: 'error', code, payload: `${code}: ${message}`, ...(id !== undefined && { id }) });
 }
-
-/** The `data` object of a whole state. */
-export function dataText(view: Iterable<RegisterView>): string {
-  const members: string[] = [];
-  for (const { key, json } of view) members.push(`${JSON.stringify(key)}:${json}`);
-  return `{${members.join(',')}}`;
-}

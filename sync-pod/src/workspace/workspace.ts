@@ -6,6 +6,7 @@ import type { Broadcaster, Subscriber } from './broadcaster.ts';
 import { type EnvelopeOp, encodeEnvelope } from './envelope.ts';
 import { eventText, opFrame, opsFrame } from './frames.ts';
 import { fingerprintOf } from './op-memory.ts';
+import { Wholes } from './whole.ts';
 import type { WorkspaceState } from './workspace-state.ts';
 
 /** What a sender learns of its message: all its ops are durable, or none has been accepted. */
@@ -56,7 +57,7 @@ interface Turn extends Sorted {
 /** Rises when a workspace is deleted, which no route does yet. */
 export const EPOCH = 1;
 /** Whose ops these are is in the log, but not told apart where they are sent again as the state of their keys. */
-const SYSTEM_USER = '';
+export const SYSTEM_USER = '';
 const UNAVAILABLE: Outcome = {
   ok: false,
   code: 'unavailable',
@@ -67,6 +68,7 @@ const UNAVAILABLE: Outcome = {
 export class Workspace implements Committer {
   readonly id: WorkspaceId;
   #state: WorkspaceState;
+  #wholes: Wholes;
   readonly #edge: Edge;
   #waiting: Submission[] = [];
   /** Sorted, while their plan is made on a worker thread. */
@@ -80,6 +82,7 @@ export class Workspace implements Committer {
   constructor(id: WorkspaceId, state: WorkspaceState, edge: Edge) {
     this.id = id;
     this.#state = state;
+    this.#wholes = new Wholes(state.strategy);
     this.#edge = edge;
   }
 
@@ -89,6 +92,10 @@ export class Workspace implements Committer {
 
   get strategy(): Strategy {
     return this.#state.strategy;
+  }
+
+  get wholes(): Wholes {
+    return this.#wholes;
   }
 
   /** Nothing is waiting or under way. */
@@ -105,6 +112,7 @@ export class Workspace implements Committer {
   resume(state: WorkspaceState): void {
     const before = this.#state.strategy.heads();
     this.#state = state;
+    this.#wholes = new Wholes(state.strategy);
     this.#down = false;
     const changed = state.strategy.since(before) ?? [...state.strategy.view()];
     if (changed.length === 0) return;

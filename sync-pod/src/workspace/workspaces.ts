@@ -194,8 +194,9 @@ export class Workspaces {
   async #evict(): Promise<void> {
     const before = this.#options.now() - this.#options.idleMs;
     for (const [id, slot] of this.#open) {
-      if (slot.users > 0 || slot.idleSince > before) continue;
-      const workspace = await slot.opening;
+      const workspace = await slot.opening.catch(() => undefined); // who opens it is told
+      workspace?.wholes.forget();
+      if (workspace === undefined || slot.users > 0 || slot.idleSince > before) continue;
       if (slot.users === 0 && workspace.isIdle && this.#open.get(id) === slot) this.#open.delete(id);
     }
   }

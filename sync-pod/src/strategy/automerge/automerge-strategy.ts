@@ -126,10 +126,8 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
     return changed;
   }
 
-  *view(): Iterable<RegisterView> {
-    for (const [key, register] of this.#registers) {
-      if (register.entries.length > 0) yield viewOf(key, register);
-    }
+  view(): Iterable<RegisterView> {
+    return liveViews([...this.#registers.keys()], [...this.#registers.values()]);
   }
 
   heads(): readonly string[] {
@@ -178,6 +176,12 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
   #advanceHeads(hash: string, deps: readonly string[], position: number): void {
     this.#heads = [...this.#heads.filter((head) => !deps.includes(head)), hash].sort();
     if (this.#heads.length === 1) this.#known.add(hash, position);
+  }
+}
+
+function* liveViews(keys: readonly string[], registers: readonly Register[]): Iterable<RegisterView> {
+  for (const [i, register] of registers.entries()) {
+    if (register.entries.length > 0) yield viewOf(keys[i] ?? '', register);
   }
 }
 

@@ -1,4 +1,4 @@
-import { applyChanges, init, load, save } from '@automerge/automerge';
+import { getBackend, init } from '@automerge/automerge';
 import { type ChangeHeader, type DecodedWrites, decodeWrites, encodeWrites, type RootWrite } from './change.ts';
 
 /** What takes longer than an event loop may be held where the input is large. */
@@ -14,7 +14,12 @@ export const heavyWork: HeavyWork = {
   encode: async (header, writes) => encodeWrites(header, writes),
   decode: async (change) => decodeWrites(change),
   archive: async (document, changes) => {
-    const before = document === undefined ? init() : load(document);
-    return save(applyChanges(before, [...changes])[0]);
+    // The handle below the document: JavaScript objects of all that is in it would only be made to be thrown away.
+    const handle = getBackend(init());
+    if (document !== undefined) handle.loadIncremental(document);
+    handle.applyChanges([...changes]);
+    const saved = handle.save();
+    handle.free();
+    return saved;
   },
 };

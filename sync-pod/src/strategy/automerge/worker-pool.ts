@@ -1,7 +1,8 @@
 import { Piscina } from 'piscina';
 import type { HeavyWork } from './heavy-work.ts';
 
-const IDLE_MS = 30_000;
+/** A thread that has packed a large document keeps the memory for it until it ends. */
+const IDLE_MS = 5_000;
 
 /** Does heavy work on worker threads, which are started when there is some and end when there has been none for a while. */
 export class WorkerPool implements HeavyWork {
