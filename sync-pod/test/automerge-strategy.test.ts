@@ -31,9 +31,9 @@ class Replica {
   readonly actor: string;
   strategy: AutomergeStrategy;
   readonly log: StrategyRecord[] = [];
-  /** Everything that this replica has, its own and the other's, as far as it is not in the archive. */
+  /** Everything that this replica has, its own and the other's, as far as it is not packed. */
   tail: Uint8Array[] = [];
-  archive: Uint8Array | undefined;
+  packed: Uint8Array = new Uint8Array();
   position = 0;
   heard = 0;
 
@@ -69,7 +69,7 @@ class Replica {
     const chunks = this.strategy.snapshot();
     const restored = new AutomergeStrategy(this.actor, heavyWork);
     for (const chunk of chunks) restored.restore(chunk);
-    this.archive = await this.strategy.archive(this.archive, this.tail);
+    this.packed = await this.strategy.pack(this.packed, Buffer.concat(this.tail));
     this.tail = [];
     this.strategy = restored;
   }
@@ -80,9 +80,9 @@ class Replica {
 
   /** The state of what this replica has stored, as the real library loads it. */
   loadedWithAutomerge(): unknown {
-    const archived = this.archive === undefined ? Automerge.init() : Automerge.load(this.archive);
-    const changes = this.tail.filter((data) => data.length > 0);
-    return JSON.parse(JSON.stringify(Automerge.toJS(Automerge.applyChanges(archived, changes)[0])));
+    const stored = Buffer.concat([this.packed, ...this.tail]);
+    const doc = stored.length === 0 ? Automerge.init() : Automerge.load(stored);
+    return JSON.parse(JSON.stringify(Automerge.toJS(doc)));
   }
 }
 

@@ -106,6 +106,11 @@ export class Pod {
     return `http://127.0.0.1:${this.port}${path}`;
   }
 
+  /** Headers of a request that may do everything. */
+  async authorization(): Promise<{ authorization: string }> {
+    return { authorization: `Bearer ${await token()}` };
+  }
+
   async connect(workspace: string, query: Record<string, string> = {}): Promise<TestClient> {
     const parameters = new URLSearchParams({ token: await token(), ...query });
     return TestClient.open(`ws://127.0.0.1:${this.port}/v1/sync/${encodeURIComponent(workspace)}?${parameters}`);

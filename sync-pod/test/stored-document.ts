@@ -2,16 +2,18 @@ import * as Automerge from '@automerge/automerge';
 import type { WorkspaceId } from '@etherply/protocol';
 import { Shard } from '../src/storage/shard.ts';
 import { decodeEnvelope } from '../src/workspace/envelope.ts';
-import { decodeManifest } from '../src/workspace/manifest.ts';
+import { decodeManifest, type Manifest } from '../src/workspace/manifest.ts';
 
 /** What a pod that has ended left on disk of a workspace, as the real library loads it. */
 export class StoredDocument {
   readonly doc: Automerge.Doc<Record<string, unknown>>;
   readonly isCompacted: boolean;
+  readonly isPacked: boolean;
 
-  private constructor(doc: Automerge.Doc<Record<string, unknown>>, isCompacted: boolean) {
+  private constructor(doc: Automerge.Doc<Record<string, unknown>>, manifest: Manifest | undefined) {
     this.doc = doc;
-    this.isCompacted = isCompacted;
+    this.isCompacted = manifest !== undefined;
+    this.isPacked = manifest !== undefined && manifest.packed.bytes > 0;
   }
 
   static async read(shardDir: string, workspace: WorkspaceId): Promise<StoredDocument> {
@@ -19,22 +21,16 @@ export class StoredDocument {
     try {
       const bytes = await shard.manifest(workspace);
       const manifest = bytes === undefined ? undefined : decodeManifest(bytes);
-      const archive: Uint8Array[] = [];
+      const history: Uint8Array[] = [];
       if (manifest !== undefined) {
-        const first = manifest.chunks.opIds + manifest.chunks.state;
-        const end = first + manifest.chunks.archive;
-        for await (const chunk of shard.chunks(workspace, manifest.position, first, end)) archive.push(chunk);
+        const { packed, unpacked } = manifest;
+        for await (const piece of shard.archive(workspace, packed.first, unpacked.end)) history.push(piece);
       }
-      const changes: Uint8Array[] = [];
       for await (const { envelope } of shard.records(workspace, manifest?.position ?? 0)) {
-        const { data } = decodeEnvelope(envelope);
-        if (data.length > 0) changes.push(data);
+        history.push(decodeEnvelope(envelope).data);
       }
-      const before =
-        manifest === undefined
-          ? Automerge.init<Record<string, unknown>>()
-          : Automerge.load<Record<string, unknown>>(Buffer.concat(archive));
-      return new StoredDocument(Automerge.applyChanges(before, changes)[0], manifest !== undefined);
+      const doc = Automerge.load<Record<string, unknown>>(Buffer.concat(history));
+      return new StoredDocument(doc, manifest);
     } finally {
       await shard.close();
     }

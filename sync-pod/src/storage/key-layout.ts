@@ -3,7 +3,7 @@ import type { WorkspaceId } from '@etherply/protocol';
 // A key is `<workspace> 0x00 <kind> <numbers, big-endian>`: ids have no zero byte, so that all of a workspace lies together
 // and nothing of another among it. One column family holds all kinds, because a batch of the binding writes to only one.
 
-const KIND = { log: 0x6c, manifest: 0x6d, chunk: 0x73 } as const;
+const KIND = { archive: 0x61, log: 0x6c, manifest: 0x6d, chunk: 0x73 } as const;
 type Kind = keyof typeof KIND;
 
 /** A record of the log. */
@@ -23,6 +23,13 @@ export function chunkKey(workspace: WorkspaceId, position: number, index: number
   const { key, at } = begin(workspace, 'chunk', 12);
   key.writeBigUInt64BE(BigInt(position), at);
   key.writeUInt32BE(index, at + 8);
+  return key;
+}
+
+/** A piece of history from before the current snapshot; pieces are numbered through, over all snapshots. */
+export function archiveKey(workspace: WorkspaceId, index: number): Buffer {
+  const { key, at } = begin(workspace, 'archive', 8);
+  key.writeBigUInt64BE(BigInt(index), at);
   return key;
 }
 

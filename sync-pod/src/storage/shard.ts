@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { WorkspaceId } from '@etherply/protocol';
 import RocksDB from 'rocksdb-native';
-import { chunkKey, logKey, manifestKey, positionOf } from './key-layout.ts';
+import { archiveKey, chunkKey, logKey, manifestKey, positionOf } from './key-layout.ts';
 import { WriteAheadLog } from './write-ahead-log.ts';
 
 /** A record on its way into the log, or out of it. */
@@ -14,7 +14,7 @@ export interface LogEntry {
 /** Something to be written durably. */
 export type Write =
   | ({ readonly kind: 'record' } & LogEntry)
-  /** A part of a snapshot; of no effect until the manifest of its position is written. */
+  /** A part of the snapshot at `position`; of no effect until its manifest is written. */
   | {
       readonly kind: 'chunk';
       readonly workspace: WorkspaceId;
@@ -22,11 +22,14 @@ export type Write =
       readonly index: number;
       readonly bytes: Uint8Array;
     }
-  /** Makes the snapshot at `position` the current one, in place of the records up to there and of earlier snapshots. */
+  /** A piece of history; of no effect until a manifest is written that says so. */
+  | { readonly kind: 'archive'; readonly workspace: WorkspaceId; readonly index: number; readonly bytes: Uint8Array }
+  /** Makes the snapshot at `position` the current one: records up to there, earlier snapshots and earlier pieces of history go. */
   | {
       readonly kind: 'manifest';
       readonly workspace: WorkspaceId;
       readonly position: number;
+      readonly archiveFrom: number;
       readonly bytes: Uint8Array;
     };
 
@@ -73,13 +76,22 @@ export class Shard {
   async append(writes: readonly Write[]): Promise<void> {
     const batch = this.#db.write({ capacity: writes.length, autoDestroy: true });
     for (const write of writes) {
-      const { workspace, position } = write;
-      if (write.kind === 'record') batch.tryPut(logKey(workspace, position), write.envelope);
-      else if (write.kind === 'chunk') batch.tryPut(chunkKey(workspace, position, write.index), write.bytes);
-      else {
-        batch.tryPut(manifestKey(workspace), write.bytes);
-        batch.tryDeleteRange(logKey(workspace, 0), logKey(workspace, position + 1));
-        batch.tryDeleteRange(chunkKey(workspace, 0, 0), chunkKey(workspace, position, 0));
+      const { workspace } = write;
+      switch (write.kind) {
+        case 'record':
+          batch.tryPut(logKey(workspace, write.position), write.envelope);
+          break;
+        case 'chunk':
+          batch.tryPut(chunkKey(workspace, write.position, write.index), write.bytes);
+          break;
+        case 'archive':
+          batch.tryPut(archiveKey(workspace, write.index), write.bytes);
+          break;
+        case 'manifest':
+          batch.tryPut(manifestKey(workspace), write.bytes);
+          batch.tryDeleteRange(logKey(workspace, 0), logKey(workspace, write.position + 1));
+          batch.tryDeleteRange(chunkKey(workspace, 0, 0), chunkKey(workspace, write.position, 0));
+          batch.tryDeleteRange(archiveKey(workspace, 0), archiveKey(workspace, write.archiveFrom));
       }
     }
     await batch.flush();
@@ -96,14 +108,15 @@ export class Shard {
   }
 
   /** The chunks of the snapshot at `position` with an index from `first` on and below `end`. */
-  async *chunks(workspace: WorkspaceId, position: number, first: number, end: number): AsyncGenerator<Uint8Array> {
+  chunks(workspace: WorkspaceId, position: number, first: number, end: number): AsyncGenerator<Uint8Array> {
     const range = { gte: chunkKey(workspace, position, first), lt: chunkKey(workspace, position, end) };
-    let count = first;
-    for await (const { value } of this.#scan(workspace, range, 4)) {
-      count += 1;
-      yield value;
-    }
-    if (count !== end) throw this.#unreadable(workspace, new Error(`snapshot chunk ${count} of ${end} is missing`));
+    return this.#pieces(workspace, range, end - first);
+  }
+
+  /** The pieces of history with an index from `first` on and below `end`. */
+  archive(workspace: WorkspaceId, first: number, end: number): AsyncGenerator<Uint8Array> {
+    const range = { gte: archiveKey(workspace, first), lt: archiveKey(workspace, end) };
+    return this.#pieces(workspace, range, end - first);
   }
 
   /** The records of a workspace after `position`, in order and without a gap. */
@@ -120,6 +133,17 @@ export class Shard {
   async close(): Promise<void> {
     await this.#wal.close();
     await this.#db.close({ force: true });
+  }
+
+  async *#pieces(workspace: WorkspaceId, range: { gte: Buffer; lt: Buffer }, expected: number) {
+    let count = 0;
+    for await (const { value } of this.#scan(workspace, range, 4)) {
+      count += 1;
+      yield value;
+    }
+    if (count !== expected) {
+      throw this.#unreadable(workspace, new Error(`${expected - count} pieces of a snapshot are missing`));
+    }
   }
 
   async *#scan(workspace: WorkspaceId, range: { gte: Buffer; lt: Buffer }, capacity: number) {

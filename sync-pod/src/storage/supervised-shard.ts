@@ -83,6 +83,11 @@ export class SupervisedShard {
     return this.#serving().chunks(workspace, position, first, end);
   }
 
+  /** As `Shard.archive`. */
+  archive(workspace: WorkspaceId, first: number, end: number): AsyncGenerator<Uint8Array> {
+    return this.#serving().archive(workspace, first, end);
+  }
+
   /** As `Shard.records`. */
   records(workspace: WorkspaceId, position: number): AsyncGenerator<LogEntry> {
     return this.#serving().records(workspace, position);

@@ -10,7 +10,7 @@ export interface Op {
 
 /** What a strategy makes of the ops of one turn. Nothing has changed until it is committed. */
 export interface Plan {
-  /** What the log keeps; empty where no op had an effect. */
+  /** What the log keeps, and can be read when it is concatenated with others; empty where no op had an effect. */
   readonly data: Uint8Array;
   /** For each op whether it had an effect: deleting an absent key has none. */
   readonly effective: readonly boolean[];
@@ -54,6 +54,6 @@ export interface Strategy<P extends Plan = Plan> {
   snapshot(): Iterable<Uint8Array>;
   /** Takes in the next chunk of a snapshot; all of them, before anything else. */
   restore(chunk: Uint8Array): void;
-  /** Packs history: what to keep in place of the `archive` so far and of the `data` of the records after it. */
-  archive(archive: Uint8Array | undefined, data: readonly Uint8Array[]): Promise<Uint8Array>;
+  /** Packs history: what the packed one so far and the concatenated `data` of the records after it say together. */
+  pack(packed: Uint8Array, data: Uint8Array): Promise<Uint8Array>;
 }

@@ -2,70 +2,62 @@ import type { WorkspaceId } from '@etherply/protocol';
 import type { Committer } from '../storage/commit-loop.ts';
 import type { Write } from '../storage/shard.ts';
 import { decodeEnvelope } from './envelope.ts';
-import { decodeManifest, encodeManifest, type Manifest } from './manifest.ts';
+import { decodeManifest, encodeManifest, NO_PIECES, type Pieces } from './manifest.ts';
 import { Slices } from './slices.ts';
 import type { Source, WorkspaceState } from './workspace-state.ts';
 
-const ARCHIVE_CHUNK_BYTES = 256 * 1024;
+const HISTORY_PIECE_BYTES = 256 * 1024;
+/** Below this much, history is left as it was written. */
+const PACK_FROM_BYTES = 1 << 20;
+/** Packed, history takes about an eighth: so each record is packed again about as often as history has doubled. */
+const PACK_RATIO = 8;
 
-/** Writing the next part of the snapshot failed; the shard has said why. */
+/** Writing the next part of a snapshot failed; the shard has said why. */
 export class CompactionFailed extends Error {
   override readonly name = 'CompactionFailed';
 }
 
 /**
- * Replaces the log of a workspace by a snapshot, while the workspace goes on: its chunks go along with commits, one in each,
+ * Replaces the log of a workspace by a snapshot, while the workspace goes on: its parts go along with commits, one in each,
  * and take effect with the manifest. A crash before that leaves the log as it was.
  */
 export class Compaction implements Committer {
   readonly #workspace: WorkspaceId;
   readonly #epoch: number;
+  readonly #source: Source;
   readonly #schedule: (committer: Committer) => void;
+  readonly #slices = new Slices();
   #write: Write | undefined;
   #settle: { resolve: () => void; reject: (error: Error) => void } | undefined;
 
-  constructor(workspace: WorkspaceId, epoch: number, schedule: (committer: Committer) => void) {
+  constructor(workspace: WorkspaceId, epoch: number, source: Source, schedule: (committer: Committer) => void) {
     this.#workspace = workspace;
     this.#epoch = epoch;
+    this.#source = source;
     this.#schedule = schedule;
   }
 
-  /** @throws CompactionFailed, or what reading from `source` throws */
-  async run(state: WorkspaceState, source: Source): Promise<void> {
-    const { position, strategy } = state;
-    const weight = state.tailWeight;
+  /** @throws CompactionFailed, or what reading from the source throws */
+  async run(state: WorkspaceState): Promise<void> {
+    const { position, strategy, tailWeight } = state;
     // Both are of this moment, though their chunks are made later.
-    const [opIds, chunks] = [state.memory.snapshot(), strategy.snapshot()];
-    const archive = await this.#archive(state, position, source);
-    const written = { bytes: 0, chunks: 0 };
-    const slices = new Slices();
-    const write = async (parts: Iterable<Uint8Array>): Promise<number> => {
-      let count = 0;
-      for (const bytes of parts) {
-        await slices.next();
-        const { chunks: index } = written;
-        await this.#commit({ kind: 'chunk', workspace: this.#workspace, position, index, bytes });
-        written.chunks += 1;
-        written.bytes += bytes.length;
-        count += 1;
-      }
-      return count;
+    const [opIdChunks, stateChunks] = [state.memory.snapshot(), strategy.snapshot()];
+    const chunk = (index: number, bytes: Uint8Array): Write => {
+      return { kind: 'chunk', workspace: this.#workspace, position, index, bytes };
     };
-    const manifest: Manifest = {
-      kind: strategy.name,
-      epoch: this.#epoch,
-      position,
-      chunks: { opIds: await write(opIds), state: await write(chunks), archive: await write(pieces(archive)) },
-      bytes: written.bytes,
-    };
+    const opIds = await this.#writePieces(opIdChunks, 0, chunk);
+    const ofState = await this.#writePieces(stateChunks, opIds.end, chunk);
+    const history = await this.#writeHistory(state, position);
+    const manifest = { kind: strategy.name, epoch: this.#epoch, position, opIds, state: ofState, ...history };
     await this.#commit({
       kind: 'manifest',
       workspace: this.#workspace,
       position,
+      archiveFrom: history.packed.first,
       bytes: encodeManifest(manifest),
     });
     state.snapshot = manifest;
-    state.tailWeight -= weight;
+    state.tailWeight -= tailWeight;
   }
 
   takeTurn(): Write | undefined {
@@ -82,6 +74,57 @@ export class Compaction implements Committer {
     this.#settle?.reject(new CompactionFailed(`${this.#workspace} could not be compacted`));
   }
 
+  /** Adds the records up to `position` to the history, which is packed where that has become worth it. */
+  async #writeHistory({ strategy }: WorkspaceState, position: number): Promise<{ packed: Pieces; unpacked: Pieces }> {
+    const bytes = await this.#source.manifest(this.#workspace);
+    const current = bytes === undefined ? undefined : decodeManifest(bytes);
+    const { packed, unpacked } = current ?? { packed: NO_PIECES, unpacked: NO_PIECES };
+    const added = await this.#recordData(current?.position ?? 0, position);
+    const piece = (index: number, content: Uint8Array): Write => {
+      return { kind: 'archive', workspace: this.#workspace, index, bytes: content };
+    };
+    if (unpacked.bytes + added.length < Math.max(PACK_FROM_BYTES, packed.bytes * PACK_RATIO)) {
+      const { end, bytes: more } = await this.#writePieces(cut(added), unpacked.end, piece);
+      return { packed, unpacked: { first: unpacked.first, end, bytes: unpacked.bytes + more } };
+    }
+    const rest = Buffer.concat([await this.#read(unpacked), added]);
+    const repacked = await strategy.pack(await this.#read(packed), rest);
+    const written = await this.#writePieces(cut(repacked), unpacked.end, piece);
+    return { packed: written, unpacked: { first: written.end, end: written.end, bytes: 0 } };
+  }
+
+  /** The data of the records after `from` up to `to`, concatenated. */
+  async #recordData(from: number, to: number): Promise<Buffer> {
+    const data: Uint8Array[] = [];
+    for await (const entry of this.#source.records(this.#workspace, from)) {
+      if (entry.position > to) break;
+      data.push(decodeEnvelope(entry.envelope).data);
+      await this.#slices.next();
+    }
+    return Buffer.concat(data);
+  }
+
+  async #read({ first, end }: Pieces): Promise<Buffer> {
+    const pieces: Uint8Array[] = [];
+    for await (const piece of this.#source.archive(this.#workspace, first, end)) pieces.push(piece);
+    return Buffer.concat(pieces);
+  }
+
+  async #writePieces(
+    pieces: Iterable<Uint8Array>,
+    first: number,
+    writeOf: (index: number, bytes: Uint8Array) => Write,
+  ): Promise<Pieces> {
+    let [end, bytes] = [first, 0];
+    for (const piece of pieces) {
+      await this.#slices.next();
+      await this.#commit(writeOf(end, piece));
+      end += 1;
+      bytes += piece.length;
+    }
+    return { first, end, bytes };
+  }
+
   #commit(write: Write): Promise<void> {
     this.#write = write;
     const committed = new Promise<void>((resolve, reject) => {
@@ -90,28 +133,8 @@ export class Compaction implements Committer {
     this.#schedule(this);
     return committed;
   }
-
-  /** The archive up to `position`: the one of the current snapshot with the records after it. */
-  async #archive({ strategy }: WorkspaceState, position: number, source: Source): Promise<Uint8Array> {
-    const slices = new Slices();
-    const bytes = await source.manifest(this.#workspace);
-    const current = bytes === undefined ? undefined : decodeManifest(bytes);
-    const old: Uint8Array[] = [];
-    if (current !== undefined) {
-      const first = current.chunks.opIds + current.chunks.state;
-      const end = first + current.chunks.archive;
-      for await (const chunk of source.chunks(this.#workspace, current.position, first, end)) old.push(chunk);
-    }
-    const data: Uint8Array[] = [];
-    for await (const entry of source.records(this.#workspace, current?.position ?? 0)) {
-      if (entry.position > position) break;
-      data.push(decodeEnvelope(entry.envelope).data);
-      await slices.next();
-    }
-    return strategy.archive(current === undefined ? undefined : Buffer.concat(old), data);
-  }
 }
 
-function* pieces(bytes: Uint8Array): Iterable<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += ARCHIVE_CHUNK_BYTES) yield bytes.subarray(at, at + ARCHIVE_CHUNK_BYTES);
+function* cut(bytes: Uint8Array): Iterable<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += HISTORY_PIECE_BYTES) yield bytes.subarray(at, at + HISTORY_PIECE_BYTES);
 }

@@ -1,29 +1,44 @@
 import { Encoder } from 'cbor-x';
 import { z } from 'zod';
 
-/** What a snapshot of a workspace consists of. Its chunks are numbered through: op ids, then state, then archive. */
+/** A piece range and how many bytes are in it. */
+export interface Pieces {
+  readonly first: number;
+  readonly end: number;
+  readonly bytes: number;
+}
+
+/** What a snapshot of a workspace consists of. */
 export interface Manifest {
   /** Name of the strategy that made it. */
   readonly kind: string;
   readonly epoch: number;
   /** The last record that is in it. */
   readonly position: number;
-  /** How many chunks hold the ids of recent ops, the state, and the archive. */
-  readonly chunks: { readonly opIds: number; readonly state: number; readonly archive: number };
-  /** Of all chunks together. */
-  readonly bytes: number;
+  /** Chunks with the ids of recent ops. */
+  readonly opIds: Pieces;
+  /** Chunks with the state. */
+  readonly state: Pieces;
+  /** Pieces of history that have been packed together, and the ones after them, as they were written. */
+  readonly packed: Pieces;
+  readonly unpacked: Pieces;
 }
+
+export const NO_PIECES: Pieces = { first: 0, end: 0, bytes: 0 };
 
 const VERSION = 1;
 const cbor = new Encoder({ useRecords: false, tagUint8Array: false });
 const count = z.int().min(0);
+const pieces = z.object({ first: count, end: count, bytes: count });
 const manifest = z.object({
   version: z.literal(VERSION),
   kind: z.string(),
   epoch: z.int(),
   position: z.int(),
-  chunks: z.object({ opIds: count, state: count, archive: count }),
-  bytes: count,
+  opIds: pieces,
+  state: pieces,
+  packed: pieces,
+  unpacked: pieces,
 });
 
 export function encodeManifest(content: Manifest): Uint8Array {

@@ -13,6 +13,7 @@ const RECORD_WEIGHT = 256;
 export interface Source {
   manifest(workspace: WorkspaceId): Promise<Uint8Array | undefined>;
   chunks(workspace: WorkspaceId, position: number, first: number, end: number): AsyncIterable<Uint8Array>;
+  archive(workspace: WorkspaceId, first: number, end: number): AsyncIterable<Uint8Array>;
   records(workspace: WorkspaceId, position: number): AsyncIterable<LogEntry>;
 }
 
@@ -38,14 +39,14 @@ export class WorkspaceState {
     const slices = new Slices();
     const bytes = await source.manifest(workspace);
     if (bytes !== undefined) {
-      const { position, chunks } = decodeManifest(bytes);
       this.snapshot = decodeManifest(bytes);
+      const { position, opIds, state } = this.snapshot;
       this.position = position;
-      for await (const chunk of source.chunks(workspace, position, 0, chunks.opIds)) {
+      for await (const chunk of source.chunks(workspace, position, opIds.first, opIds.end)) {
         this.memory.restore(chunk);
         await slices.next();
       }
-      for await (const chunk of source.chunks(workspace, position, chunks.opIds, chunks.opIds + chunks.state)) {
+      for await (const chunk of source.chunks(workspace, position, state.first, state.end)) {
         this.strategy.restore(chunk);
         await slices.next();
       }

@@ -148,9 +148,12 @@ export class Workspace implements Committer {
       this.#state.strategy.commit(turn.plan, turn.ops, turn.write.position);
       this.#announce(turn);
       const { tailWeight, snapshot } = this.#state;
-      if (tailWeight > Math.max(this.#edge.compactFromBytes, (snapshot?.bytes ?? 0) / 2)) this.#edge.compact(this);
+      if (tailWeight > Math.max(this.#edge.compactFromBytes, (snapshot?.state.bytes ?? 0) / 2))
+        this.#edge.compact(this);
     }
     for (const settle of turn.refused) settle();
+    // What came while a plan was made on a worker thread asked for a turn in vain.
+    if (this.#waiting.length > 0) this.#edge.schedule(this);
   }
 
   turnFailed(): void {

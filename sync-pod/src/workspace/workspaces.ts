@@ -160,7 +160,7 @@ export class Workspaces {
       try {
         await this.use(id, ({ state }) => {
           const schedule = (one: Committer) => (this.#closing ? one.turnFailed() : loop.schedule(one));
-          return new Compaction(id, EPOCH, schedule).run(state, shard);
+          return new Compaction(id, EPOCH, shard, schedule).run(state);
         });
       } catch (error) {
         // What keeps the shard down is known already.

@@ -158,11 +158,8 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
     for (const [hash, position] of part.frontier.known) this.#known.add(hash, position);
   }
 
-  archive(archive: Uint8Array | undefined, data: readonly Uint8Array[]): Promise<Uint8Array> {
-    return this.#heavyWork.archive(
-      archive,
-      data.filter((change) => change.length > 0),
-    );
+  pack(packed: Uint8Array, data: Uint8Array): Promise<Uint8Array> {
+    return this.#heavyWork.pack(packed, data);
   }
 
   /** Lets go of deleted keys that no heads we know are older than: nobody can ask what changed since before them. */

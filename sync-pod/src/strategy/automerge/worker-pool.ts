@@ -21,8 +21,8 @@ export class WorkerPool implements HeavyWork {
     return this.#pool.run(input, { name: 'decode' });
   }
 
-  archive(...input: Parameters<HeavyWork['archive']>): ReturnType<HeavyWork['archive']> {
-    return this.#pool.run(input, { name: 'archive' });
+  pack(...input: Parameters<HeavyWork['pack']>): ReturnType<HeavyWork['pack']> {
+    return this.#pool.run(input, { name: 'pack' });
   }
 
   close(): Promise<void> {

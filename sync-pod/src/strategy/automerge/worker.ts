@@ -4,5 +4,4 @@ import { heavyWork } from './heavy-work.ts';
 
 export const encode = ([header, writes]: Parameters<typeof heavyWork.encode>) => heavyWork.encode(header, writes);
 export const decode = ([change]: Parameters<typeof heavyWork.decode>) => heavyWork.decode(change);
-export const archive = ([document, changes]: Parameters<typeof heavyWork.archive>) =>
-  heavyWork.archive(document, changes);
+export const pack = ([document, changes]: Parameters<typeof heavyWork.pack>) => heavyWork.pack(document, changes);
