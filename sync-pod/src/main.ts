@@ -9,6 +9,7 @@ import { createMetrics } from './metrics.ts';
 import { DataDirError, prepareDataDirs } from './storage/data-dir.ts';
 import { AutomergeStrategy } from './strategy/automerge/automerge-strategy.ts';
 import { WorkerPool } from './strategy/automerge/worker-pool.ts';
+import { warmUp } from './warm-up.ts';
 import { Workspaces } from './workspace/workspaces.ts';
 
 /** Builds and connects all parts of a sync pod, and ends it on a signal. */
@@ -41,9 +42,10 @@ async function main(config: Config): Promise<void> {
   // Random for each start: a data directory that is lost, copied or restored never repeats (actor, seq) with other content.
   const actor = randomBytes(16).toString('hex');
   const workers = new WorkerPool();
+  const createStrategy = () => new AutomergeStrategy(actor, workers);
   const workspaces = await Workspaces.start({
     dataDirs: config.dataDirs,
-    createStrategy: () => new AutomergeStrategy(actor, workers),
+    createStrategy,
     broadcaster: server,
     observer: {
       committed(records, seconds) {
@@ -61,6 +63,7 @@ async function main(config: Config): Promise<void> {
     onShardDown: (error) => logger.error({ err: error }, 'a shard is down'),
     onShardUp: (shard) => logger.info({ shard }, 'a shard is up again'),
   });
+  await warmUp(createStrategy, verifier);
   const port = await server.listen(config.host, config.port, workspaces, metrics);
   logger.info({ port, shards: config.dataDirs.length, ack: config.ack }, 'ready');
   if (config.dev && secret !== undefined) process.stdout.write(await welcome(secret, port));
