@@ -2,34 +2,49 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { SignJWT } from 'jose';
 
 const SECRET = 'a secret for measurements only';
 
-/** A server that was started for a measurement, with a data directory that goes with it. */
+const SCRIPTS = {
+  floor: fileURLToPath(new URL('./floor-server.js', import.meta.url)),
+  etherply: fileURLToPath(new URL('../../sync-pod/dist/main.js', import.meta.url)),
+};
+
+/** A server that was started for a measurement, on a free port of loopback. */
 export class ServerProcess {
   readonly port: number;
   readonly pid: number;
+  /** From the start of the process until it was ready, in milliseconds. */
+  readonly startMs: number;
   readonly #child: ChildProcess;
   readonly #dataDir: string;
 
-  private constructor(child: ChildProcess, port: number, dataDir: string) {
+  private constructor(child: ChildProcess, port: number, startMs: number, dataDir: string) {
     this.#child = child;
     this.port = port;
     this.pid = child.pid ?? 0;
+    this.startMs = startMs;
     this.#dataDir = dataDir;
   }
 
-  /** Runs a script of this repository on a free port of loopback; resolves when it says that it is ready. */
-  static async start(script: string): Promise<ServerProcess> {
-    const dataDir = await mkdtemp(join(tmpdir(), 'etherply-bench-'));
-    const child = spawn(process.execPath, [script], {
+  /** Resolves when the server says that it is ready; `env` adds to the settings, `dataDir` is made where none is given. */
+  static async start(
+    server: keyof typeof SCRIPTS,
+    env: Record<string, string> = {},
+    dataDir?: string,
+  ): Promise<ServerProcess> {
+    const dir = dataDir ?? (await mkdtemp(join(tmpdir(), 'etherply-bench-')));
+    const begin = performance.now();
+    const child = spawn(process.execPath, [SCRIPTS[server]], {
       env: {
         PATH: process.env.PATH,
         PORT: '0',
         ETHERPLY_HOST: '127.0.0.1',
         ETHERPLY_JWT_SECRET: SECRET,
-        ETHERPLY_DATA_DIRS: join(dataDir, 'shard-0'),
+        ETHERPLY_DATA_DIRS: join(dir, 'shard-0'),
+        ...env,
       },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
@@ -40,16 +55,33 @@ export class ServerProcess {
         const ready = /"port":(\d+).*"msg":"ready"/.exec(output);
         if (ready !== null) resolve(Number(ready[1]));
       });
-      child.on('exit', (code) => reject(new Error(`${script} ended with ${code}`)));
+      child.on('exit', (code) => reject(new Error(`the ${server} server ended with ${code}`)));
     });
-    return new ServerProcess(child, port, dataDir);
+    return new ServerProcess(child, port, performance.now() - begin, dir);
   }
 
-  async stop(): Promise<void> {
+  /** The server's metrics of these names, of one moment. */
+  async metrics<N extends string>(...names: N[]): Promise<Record<N, number>> {
+    const text = await (await fetch(`http://127.0.0.1:${this.port}/metrics`)).text();
+    const samples = names.map((name) => {
+      const value = new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1];
+      if (value === undefined) throw new Error(`there is no metric ${name}`);
+      return [name, Number(value)];
+    });
+    return Object.fromEntries(samples);
+  }
+
+  /** Ends the process and keeps its data; resolves with the data directory. */
+  async end(): Promise<string> {
     const ended = new Promise((resolve) => this.#child.on('exit', resolve));
-    this.#child.kill('SIGKILL');
+    this.#child.kill('SIGTERM');
     await ended;
-    await rm(this.#dataDir, { recursive: true, force: true });
+    return this.#dataDir;
+  }
+
+  /** Ends the process and removes its data. */
+  async stop(): Promise<void> {
+    await rm(await this.end(), { recursive: true, force: true });
   }
 }
 
@@ -58,4 +90,9 @@ export function benchToken(): Promise<string> {
   return new SignJWT({ sub: 'bench', scopes: ['admin'] })
     .setProtectedHeader({ alg: 'HS256' })
     .sign(new TextEncoder().encode(SECRET));
+}
+
+/** Resolves when the condition holds, asked again and again. */
+export async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 50));
 }

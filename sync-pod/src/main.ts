@@ -58,6 +58,7 @@ async function main(config: Config): Promise<void> {
     idleMs: config.workspaceIdleSeconds * 1000,
     writeBufferBytes: config.writeBufferBytes,
     compactFromBytes: config.compactFromBytes,
+    onCompacted: () => metrics.compactions.inc(),
     onCompactionFailed: (workspace, error) =>
       logger.error({ err: error, workspace }, 'a workspace cannot be compacted'),
     onShardDown: (error) => logger.error({ err: error }, 'a shard is down'),

@@ -43,6 +43,7 @@ export function createMetrics(gauges: { connections: () => number; workspacesOpe
       buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5],
       registers,
     }),
+    compactions: new Counter({ name: 'etherply_compactions_total', help: 'Logs replaced by snapshots.', registers }),
     commitRecords: new Histogram({
       name: 'etherply_commit_records',
       help: 'Records (one a workspace) in a commit.',

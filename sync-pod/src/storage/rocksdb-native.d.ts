@@ -30,6 +30,7 @@ declare module 'rocksdb-native' {
     ): AsyncIterable<{ key: Buffer; value: Buffer }>;
     get(key: Uint8Array): Promise<Buffer | null>;
     write(options?: { capacity?: number; autoDestroy?: boolean }): WriteBatch;
+    flush(): Promise<void>;
     currentWalFile(): Promise<WalFile>;
   }
 }

@@ -130,6 +130,11 @@ export class Shard {
     }
   }
 
+  /** Writes what the log holds into tables, so that the next start has no log to read. */
+  flush(): Promise<void> {
+    return this.#db.flush();
+  }
+
   async close(): Promise<void> {
     await this.#wal.close();
     await this.#db.close({ force: true });

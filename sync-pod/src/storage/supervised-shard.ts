@@ -96,6 +96,8 @@ export class SupervisedShard {
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#retry);
+    // Only for a faster start: everything is in the log, too.
+    await this.#shard?.flush().catch((error: unknown) => this.#goDown(error));
     await this.#shard?.close();
   }
 

@@ -21,6 +21,7 @@ interface Options {
   readonly compactFromBytes: number;
   /** As `ETHERPLY_WRITE_BUFFER_BYTES`. */
   readonly writeBufferBytes: number;
+  readonly onCompacted: (workspace: WorkspaceId) => void;
   readonly onCompactionFailed: (workspace: WorkspaceId, error: unknown) => void;
   readonly onShardDown: (error: Error) => void;
   readonly onShardUp: (index: number) => void;
@@ -162,6 +163,7 @@ export class Workspaces {
           const schedule = (one: Committer) => (this.#closing ? one.turnFailed() : loop.schedule(one));
           return new Compaction(id, EPOCH, shard, schedule).run(state);
         });
+        this.#options.onCompacted(id);
       } catch (error) {
         // What keeps the shard down is known already.
         if (!(error instanceof CompactionFailed || error instanceof ShardDownError)) {
