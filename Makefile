@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long check clean bounds
+.PHONY: help run test test-long check clean bounds replay
 
 node_modules/.package-lock.json: package-lock.json
 	npm ci --no-audit --no-fund
@@ -26,6 +26,11 @@ test-long: node_modules/.package-lock.json ## Run the crash tests for many more 
 bounds: node_modules/.package-lock.json ## Hold a sync pod against a bare WebSocket server (5 minutes)
 	@npm run --silent build
 	@npm run --silent bounds
+
+replay: node_modules/.package-lock.json ## Replay a recorded editing session through a sync pod: TRACE=<file>
+	@test -n "$(TRACE)" || { echo 'say which one: make replay TRACE=<file>' >&2; exit 2; }
+	@npm run --silent build
+	@npm run --silent replay -- "$(TRACE)"
 
 clean: ## Remove what was built
 	rm -rf protocol/dist sync-pod/dist bench/dist

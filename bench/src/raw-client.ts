@@ -18,11 +18,16 @@ export class RawClient {
   }
 
   /** Resolves when the first frame has come. */
-  static open(port: number, path: string): Promise<RawClient> {
+  static async open(port: number, path: string): Promise<RawClient> {
+    return (await RawClient.openWithFirst(port, path)).raw;
+  }
+
+  /** As `open`, with the first frame. */
+  static openWithFirst(port: number, path: string): Promise<{ raw: RawClient; first: Buffer }> {
     return new Promise((resolve, reject) => {
       const socket = connect({ port, host: '127.0.0.1', noDelay: true });
       const client = new RawClient(socket);
-      client.#onFrame = () => resolve(client);
+      client.#onFrame = (first) => resolve({ raw: client, first });
       socket.once('error', reject);
       socket.write(
         `GET ${path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
@@ -49,7 +54,7 @@ export class RawClient {
     this.#onFrame = handler;
   }
 
-  /** Several messages of less than 64 KiB each, in one write. */
+  /** Several messages, in one write. */
   send(messages: readonly string[]): void {
     this.#socket.write(Buffer.concat(messages.map(frameOf)));
   }
@@ -72,13 +77,16 @@ export class RawClient {
 
 function frameOf(message: string): Buffer {
   const size = Buffer.byteLength(message);
-  const head = size < 126 ? 6 : 8;
+  const head = size < 126 ? 6 : size < 65536 ? 8 : 14;
   const frame = Buffer.alloc(head + size);
   frame[0] = TEXT_FRAME;
   if (size < 126) frame[1] = MASKED | size;
-  else {
+  else if (size < 65536) {
     frame[1] = MASKED | 126;
     frame.writeUInt16BE(size, 2);
+  } else {
+    frame[1] = MASKED | 127;
+    frame.writeBigUInt64BE(BigInt(size), 2);
   }
   frame.write(message, head);
   return frame;
