@@ -37,6 +37,7 @@ async function main(config: Config): Promise<void> {
   });
   const metrics = createMetrics({
     connections: () => server.connectionCount,
+    pendingBytes: () => server.pendingBytes,
     workspacesOpen: () => workspaces.openCount,
   });
   // Random for each start: a data directory that is lost, copied or restored never repeats (actor, seq) with other content.

@@ -1,7 +1,11 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
 /** Everything that `/metrics` shows. Names follow the Prometheus conventions: base units, counters end in `_total`. */
-export function createMetrics(gauges: { connections: () => number; workspacesOpen: () => number }) {
+export function createMetrics(gauges: {
+  connections: () => number;
+  pendingBytes: () => number;
+  workspacesOpen: () => number;
+}) {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
@@ -11,6 +15,14 @@ export function createMetrics(gauges: { connections: () => number; workspacesOpe
     registers,
     collect() {
       this.set(gauges.connections());
+    },
+  });
+  new Gauge({
+    name: 'etherply_pending_bytes',
+    help: 'Bytes buffered towards clients.',
+    registers,
+    collect() {
+      this.set(gauges.pendingBytes());
     },
   });
   new Gauge({

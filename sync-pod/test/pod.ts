@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SignJWT } from 'jose';
@@ -191,6 +193,17 @@ export class TestClient {
   #notify(): void {
     for (const wake of this.#wake.splice(0)) wake();
   }
+}
+
+/** A port of loopback that nobody listens on, for a pod that is to come back where it was. */
+export async function freePort(): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('the server has no port');
+  return String(address.port);
 }
 
 /** Resolves when the condition holds, asked again and again. */

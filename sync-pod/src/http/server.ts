@@ -8,6 +8,7 @@ import {
   type WebSocket,
 } from 'uWebSockets.js';
 import { randomUUID } from 'node:crypto';
+import { connect } from 'node:net';
 import { CLOSE, postOpsBody, type WorkspaceId } from '@etherply/protocol';
 import type { Logger } from 'pino';
 import type { TokenVerifier } from '../auth/token-verifier.ts';
@@ -23,8 +24,8 @@ import { CorkAnchor } from './cork-anchor.ts';
 import { Gate, SUBPROTOCOL } from './gate.ts';
 import { HttpError, Reply, type RequestFacts, readBody, readRequest } from './request.ts';
 
-/** LIBUS_LISTEN_EXCLUSIVE_PORT: without it a second pod on this port would start, and get some of the connections. */
-const EXCLUSIVE_PORT = 1;
+/** How long a client that is too slow has to read why it is closed. */
+const TOO_SLOW_MS = 10_000;
 
 /** The address cannot be listened on. */
 export class ListenError extends Error {
@@ -71,6 +72,13 @@ export class Server implements Broadcaster {
     return this.#sockets.size;
   }
 
+  /** What is sent and not yet handed to the operating system, over all connections. */
+  get pendingBytes(): number {
+    let sum = 0;
+    for (const ws of this.#sockets.values()) sum += ws.getBufferedAmount();
+    return sum;
+  }
+
   announce(workspace: WorkspaceId, origin: Subscriber | undefined, { singles, batch }: Announcement): void {
     const socket = origin === undefined ? undefined : this.#sockets.get(origin);
     const sender = socket ?? this.#app;
@@ -88,11 +96,12 @@ export class Server implements Broadcaster {
   async listen(host: string, port: number, workspaces: Workspaces, metrics: Metrics): Promise<number> {
     this.#metrics = metrics;
     this.#routes(workspaces, metrics, await CorkAnchor.create());
+    await checkPort(host, port);
     this.#expiry = setInterval(() => this.#expireTokens(), 500);
     return new Promise((resolve, reject) => {
-      this.#app.listen(host, port, EXCLUSIVE_PORT, (socket) => {
+      this.#app.listen(host, port, (socket) => {
         if (socket === false) {
-          reject(new ListenError(`cannot listen on ${host}:${port}: is the port in use?`));
+          reject(new ListenError(`cannot listen on ${host}:${port}`));
           return;
         }
         this.#listening = socket;
@@ -134,7 +143,8 @@ export class Server implements Broadcaster {
       this.#answer(res, req, (facts) => this.#write(facts, body, workspaces));
     });
     this.#app.ws<Connection>('/v1/sync/:id', {
-      maxPayloadLength: this.#options.maxMessageBytes,
+      // Larger messages are answered with a close code up to here; beyond, the socket is just closed.
+      maxPayloadLength: 4 * this.#options.maxMessageBytes,
       maxBackpressure: this.#options.maxPendingBytes,
       idleTimeout: this.#options.idleTimeoutSeconds,
       sendPingsAutomatically: true,
@@ -164,19 +174,31 @@ export class Server implements Broadcaster {
       message: (ws, message, isBinary) => {
         const { session } = ws.getUserData();
         metrics.bytesIn.inc(message.byteLength);
+        if (message.byteLength > this.#options.maxMessageBytes) {
+          metrics.rejected.inc({ reason: 'too_large' });
+          session.close(CLOSE.tooLarge, `a message may have at most ${this.#options.maxMessageBytes} bytes`);
+          return;
+        }
         if (isBinary) session.receivedBinary();
         else session.received(Buffer.from(message).toString());
       },
       drain: (ws) => {
-        if (ws.getBufferedAmount() === 0) ws.getUserData().session.drained();
+        const connection = ws.getUserData();
+        if (connection.tooSlow) this.#closeTooSlow(ws, connection);
+        else if (ws.getBufferedAmount() === 0) connection.session.drained();
       },
       dropped: (ws) => {
         const connection = ws.getUserData();
         if (connection.tooSlow) return;
+        // It has missed a frame: it gets nothing more but the reason, once it has read what it was sent before.
         connection.tooSlow = true;
+        connection.session.closed();
         metrics.rejected.inc({ reason: 'too_slow' });
         // Not from within the send that failed: others may be writing to this socket still.
-        setImmediate(() => connection.session.close(CLOSE.tooSlow, 'too slow: it reads less than it is sent'));
+        setImmediate(() => this.#closeTooSlow(ws, connection));
+        setTimeout(() => {
+          if (this.#sockets.get(connection.session) === ws) ws.close();
+        }, TOO_SLOW_MS).unref();
       },
       close: (ws, code, message) => {
         const { session } = ws.getUserData();
@@ -251,6 +273,13 @@ export class Server implements Broadcaster {
     }
   }
 
+  /** Tells it why as soon as there is room for that. */
+  #closeTooSlow(ws: WebSocket<Connection>, { session, batched }: Connection): void {
+    if (this.#sockets.get(session) !== ws) return; // closed meanwhile: it may not even be asked
+    ws.unsubscribe(topicOf(session.workspaceId, batched));
+    if (ws.getBufferedAmount() <= this.#options.maxPendingBytes) ws.end(CLOSE.tooSlow, 'too slow: read faster');
+  }
+
   #opened(ws: WebSocket<Connection>): void {
     const { session, workspace, heads, batched } = ws.getUserData();
     this.#sockets.set(session, ws);
@@ -302,6 +331,23 @@ export class Server implements Broadcaster {
       return `{${ackText(ids, ops.length, outcome.heads, 'local')}}`;
     });
   }
+}
+
+/**
+ * uWebSockets.js shares a port with whoever listens on it already, and each gets some of the connections. Its option against
+ * that would also refuse a port on which connections of a process that has died are still closing. So: is anybody there?
+ * @throws ListenError where somebody is
+ */
+async function checkPort(host: string, port: number): Promise<void> {
+  if (port === 0) return; // the operating system picks a free one
+  const isEveryAddress = host === '0.0.0.0' || host === '::';
+  const probe = connect({ host: isEveryAddress ? 'localhost' : host, port });
+  await new Promise<void>((resolve, reject) => {
+    probe.once('error', () => resolve());
+    probe.once('connect', () =>
+      reject(new ListenError(`cannot listen on ${host}:${port}: the port is in use; set another one as PORT`)),
+    );
+  }).finally(() => probe.destroy());
 }
 
 /** Who takes batches listens to another topic than who takes single ops. */
