@@ -98,6 +98,7 @@ export const ackFrame = z.object({
   heads,
   durability,
 });
+export type AckFrame = z.infer<typeof ackFrame>;
 /** Why something was refused; the text before the colon of an `error` frame's payload. */
 export const errorCode = z.enum([
   'bad_request',

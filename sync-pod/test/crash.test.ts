@@ -36,7 +36,7 @@ class Writer {
         this.#send(client, id);
       }
       const ack = await client.take('ack').catch(() => undefined);
-      for (const id of (ack?.ids ?? []) as string[]) {
+      for (const id of ack?.ids ?? []) {
         this.#open.delete(id);
         this.acked.add(id);
       }

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type AckFrame, type ServerFrame, serverFrame } from '@etherply/protocol';
 import { SignJWT } from 'jose';
 import { WebSocket } from 'ws';
 
@@ -119,12 +120,14 @@ export class Pod {
   }
 }
 
-export type Frame = { type: string } & Record<string, unknown>;
+function isServerFrame(value: unknown): value is ServerFrame {
+  return serverFrame.safeParse(value).success;
+}
 
 /** A socket that keeps what it receives until a test asks for it. */
 export class TestClient {
   readonly socket: WebSocket;
-  readonly frames: Frame[] = [];
+  readonly frames: ServerFrame[] = [];
   closeCode: number | undefined;
   #error: Error | undefined;
   #wake: (() => void)[] = [];
@@ -132,7 +135,9 @@ export class TestClient {
   private constructor(socket: WebSocket) {
     this.socket = socket;
     socket.on('message', (data) => {
-      this.frames.push(JSON.parse(String(data)));
+      const frame: unknown = JSON.parse(String(data));
+      if (!isServerFrame(frame)) throw new Error(`the pod sent what the protocol does not know: ${data}`);
+      this.frames.push(frame);
       this.#notify();
     });
     socket.on('close', (code) => {
@@ -158,11 +163,15 @@ export class TestClient {
   }
 
   /** Takes the first frame of these types that has come or comes; those before it stay. */
-  async take(...types: string[]): Promise<Frame> {
+  async take<T extends ServerFrame['type']>(...types: T[]): Promise<Extract<ServerFrame, { type: T }>> {
     for (;;) {
-      const at = this.frames.findIndex((frame) => types.includes(frame.type));
-      const [frame] = at === -1 ? [] : this.frames.splice(at, 1);
-      if (frame !== undefined) return frame;
+      const isWanted = (one: ServerFrame): one is Extract<ServerFrame, { type: T }> =>
+        types.some((type) => type === one.type);
+      const frame = this.frames.find(isWanted);
+      if (frame !== undefined) {
+        this.frames.splice(this.frames.indexOf(frame), 1);
+        return frame;
+      }
       if (this.closeCode !== undefined) {
         throw new Error(`closed with ${this.closeCode} while waiting for ${types}`, { cause: this.#error });
       }
@@ -171,7 +180,7 @@ export class TestClient {
   }
 
   /** Sends an op and waits for its ack. */
-  async set(key: string, value: unknown, id?: string): Promise<Frame> {
+  async set(key: string, value: unknown, id?: string): Promise<AckFrame> {
     this.send({ type: 'op', id, payload: { key, value } });
     return this.take('ack');
   }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type Frame, Pod, token } from './pod.ts';
+import { Pod, token } from './pod.ts';
 
 let pod: Pod;
 beforeAll(async () => {
@@ -62,7 +62,7 @@ describe('a workspace', () => {
     await client.set('new', 3);
     const back = await pod.connect('heads', { heads: String(heads) });
     const delta = await back.take('delta');
-    expect((delta.ops as Frame[]).map(({ key }) => key)).toEqual(['new']);
+    expect(delta.ops.map(({ key }) => key)).toEqual(['new']);
     const stranger = await pod.connect('heads', { heads: 'ab'.repeat(32) });
     expect(await stranger.take('init')).toMatchObject({ data: { old: 2, new: 3 } });
   });
