@@ -29,7 +29,7 @@ test('a long history is packed, opens as it was, and answers a resend and old he
   client.close();
 
   // The workspace leaves memory, and comes back from its snapshot.
-  await until(async () => /^etherply_workspaces_open 0$/m.test(await (await fetch(pod.url('/metrics'))).text()));
+  await until(async () => (await pod.metric('etherply_workspaces_open')) === 0);
   const again = await pod.connect(ID, { heads: String(heads.at(-2)) });
   const { ops } = await again.take('delta');
   expect(ops.length).toBeLessThan(65);

@@ -5,11 +5,6 @@ import { freePort, Pod, type TestClient, token, until } from './pod.ts';
 let pod: Pod;
 afterEach(() => pod.stop());
 
-const metric = async (name: string) => {
-  const text = await (await fetch(pod.url('/metrics'))).text();
-  return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? 0);
-};
-
 test('a client that does not read is closed with 4408; the others and the server go on', async () => {
   pod = await Pod.start({ env: { ETHERPLY_MAX_PENDING_BYTES: '1000000' } });
   const [slow, writer, reader] = [await pod.connect('slow'), await pod.connect('slow'), await pod.connect('slow')];
@@ -17,13 +12,13 @@ test('a client that does not read is closed with 4408; the others and the server
   slow.socket.pause();
   let sent = 0;
   // The operating system buffers some megabytes on its own.
-  for (; (await metric('etherply_rejected_total{reason="too_slow"}')) === 0; sent += 20) {
+  for (; (await pod.metric('etherply_rejected_total{reason="too_slow"}')) === 0; sent += 20) {
     for (let n = 0; n < 20; n += 1) writer.send({ type: 'op', payload: { key: 'key', value: 'x'.repeat(50_000) } });
     for (let acked = 0; acked < 20; ) acked += Number((await writer.take('ack')).count);
   }
   // What is written after that is not kept for it.
   for (let n = 0; n < 400; n += 1) await writer.set('key', `${n} ${'x'.repeat(50_000)}`);
-  expect(await metric('etherply_pending_bytes')).toBeLessThan(1_100_000);
+  expect(await pod.metric('etherply_pending_bytes')).toBeLessThan(1_100_000);
   slow.socket.resume();
   expect(await slow.closed()).toBe(4408);
   for (let n = 0; n < sent + 400; n += 1) await reader.take('op');
@@ -58,7 +53,7 @@ test('a connection whose other end has gone without a word is closed; one that a
   await new Promise((resolve) => gone.on('close', resolve));
   expect(alive.closeCode).toBeUndefined();
   await alive.set('still', 'here');
-  await until(async () => (await metric('etherply_connections')) === 1);
+  await until(async () => (await pod.metric('etherply_connections')) === 1);
 });
 
 test('1,000 clients that come back at once after a crash all get what they missed', async () => {

@@ -109,6 +109,13 @@ export class Pod {
     return `http://127.0.0.1:${this.port}${path}`;
   }
 
+  /** A sample of the pod's metrics; 0 where there is none of this name and these labels. */
+  async metric(sample: string): Promise<number> {
+    const text = await (await fetch(this.url('/metrics'))).text();
+    const line = text.split('\n').find((one) => one.startsWith(`${sample} `));
+    return Number(line?.slice(sample.length) ?? 0);
+  }
+
   /** Headers of a request that may do everything. */
   async authorization(): Promise<{ authorization: string }> {
     return { authorization: `Bearer ${await token()}` };
