@@ -17,7 +17,8 @@ const HANDSHAKE = {
  * uws-pack that has github.com/uNetworking/uWebSockets/pull/1929.
  */
 export class CorkAnchor {
-  readonly #ws: WebSocket<object>;
+  /** Undefined once it is closed, which nobody does: its port is open to others for some milliseconds, though. */
+  #ws: WebSocket<object> | undefined;
 
   private constructor(ws: WebSocket<object>) {
     this.#ws = ws;
@@ -27,7 +28,18 @@ export class CorkAnchor {
   static create(): Promise<CorkAnchor> {
     return new Promise((resolve, reject) => {
       const app = App();
-      app.ws<object>('/', { maxPayloadLength: 1, idleTimeout: 0, open: (ws) => resolve(new CorkAnchor(ws)) });
+      let anchor: CorkAnchor | undefined;
+      app.ws<object>('/', {
+        maxPayloadLength: 1,
+        idleTimeout: 0,
+        open: (ws) => {
+          anchor ??= new CorkAnchor(ws);
+          resolve(anchor);
+        },
+        close: (ws) => {
+          if (anchor !== undefined && anchor.#ws === ws) anchor.#ws = undefined;
+        },
+      });
       app.listen('127.0.0.1', 0, (listening) => {
         if (listening === false) {
           reject(new Error('cannot listen on loopback'));
@@ -45,6 +57,7 @@ export class CorkAnchor {
 
   /** Runs `upgrade`, which upgrades a response in a cork of its own. */
   run(upgrade: () => void): void {
-    this.#ws.cork(upgrade);
+    if (this.#ws === undefined) upgrade();
+    else this.#ws.cork(upgrade);
   }
 }
