@@ -34,10 +34,11 @@ export class ServerProcess {
     server: keyof typeof SCRIPTS,
     env: Record<string, string> = {},
     dataDir?: string,
+    nodeOptions: readonly string[] = [],
   ): Promise<ServerProcess> {
     const dir = dataDir ?? (await mkdtemp(join(tmpdir(), 'etherply-bench-')));
     const begin = performance.now();
-    const child = spawn(process.execPath, [SCRIPTS[server]], {
+    const child = spawn(process.execPath, [...nodeOptions, SCRIPTS[server]], {
       env: {
         PATH: process.env.PATH,
         PORT: '0',
