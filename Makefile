@@ -33,4 +33,4 @@ replay: node_modules/.package-lock.json ## Replay a recorded editing session thr
 	@npm run --silent replay -- "$(TRACE)"
 
 clean: ## Remove what was built
-	rm -rf protocol/dist sync-pod/dist bench/dist
+	rm -rf protocol/dist sync-pod/dist client/dist bench/dist

@@ -8,7 +8,10 @@ export default {
       { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'es6' } },
     ],
   },
-  moduleNameMapper: { '^@etherply/protocol$': '<rootDir>/protocol/src/index.ts' },
+  moduleNameMapper: {
+    '^@etherply/protocol$': '<rootDir>/protocol/src/index.ts',
+    '^@etherply/client$': '<rootDir>/client/src/index.ts',
+  },
   reporters: ['default', 'summary', '<rootDir>/scripts/count-reporter.mjs'],
   testTimeout: 60_000,
   maxWorkers: 2,

@@ -26,6 +26,7 @@ const serverFrame = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ack'), count: z.int() }),
   z.object({ type: z.literal('op'), payload: z.record(z.string(), z.unknown()) }),
   z.object({ type: z.literal('ops'), payload: z.array(z.record(z.string(), z.unknown())) }),
+  z.object({ type: z.literal('presence') }),
 ]);
 
 /** A client that applies what it is sent. */
@@ -90,7 +91,8 @@ class Client {
     const frame = serverFrame.parse(JSON.parse(bytes.toString()));
     if (frame.type === 'init') for (const [key, value] of Object.entries(frame.data)) this.state.set(key, value);
     else if (frame.type === 'ack') this.#acked += frame.count;
-    else for (const op of frame.type === 'op' ? [frame.payload] : frame.payload) this.#apply(op);
+    else if (frame.type === 'op') this.#apply(frame.payload);
+    else if (frame.type === 'ops') for (const op of frame.payload) this.#apply(op);
     this.#changed();
   }
 

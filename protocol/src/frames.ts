@@ -1,64 +1,24 @@
 import { z } from 'zod';
 import { workspaceId } from './ids.ts';
 import { LIMITS } from './limits.ts';
+import { presenceEntry, presenceStatus } from './presence.ts';
+import { json, opPayload } from './values.ts';
 
-/** Any JSON value, as `JSON.parse` gives it. */
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
-
-/** What is wrong with a JSON value that EtherPly cannot keep exactly, or undefined where nothing is. */
-export function valueProblem(value: unknown, depth = 0): string | undefined {
-  if (typeof value === 'string') return value.isWellFormed() ? undefined : 'is not valid Unicode (a lone surrogate)';
-  if (typeof value === 'number') return Number.isFinite(value) ? undefined : 'is a number out of range';
-  if (typeof value !== 'object' || value === null) return value === undefined ? 'is missing' : undefined;
-  if (depth >= LIMITS.valueDepth) return `nests deeper than ${LIMITS.valueDepth} levels`;
-  if (Array.isArray(value)) {
-    for (const item of value) {
-      const problem = valueProblem(item, depth + 1);
-      if (problem !== undefined) return problem;
-    }
-    return undefined;
-  }
-  for (const [name, item] of Object.entries(value)) {
-    const problem = name.isWellFormed() ? valueProblem(item, depth + 1) : 'has a name that is not valid Unicode';
-    if (problem !== undefined) return problem;
-  }
-  return undefined;
-}
-
-/** Any JSON but numbers beyond a double, lone surrogates and extreme nesting: what comes back exactly as it went in. */
-export const json = z.custom<Json>((value) => valueProblem(value) === undefined, {
-  error: (issue) => `value ${valueProblem(issue.input)}`,
-});
-
-/** A key of the root map: any text of 1 to 256 bytes. */
-export const key = z
-  .string()
-  .min(1)
-  .refine(
-    (text) => text.length <= LIMITS.keyBytes && text.isWellFormed() && Buffer.byteLength(text) <= LIMITS.keyBytes,
-    {
-      error: `a key is 1 to ${LIMITS.keyBytes} bytes of valid UTF-8`,
-    },
-  );
-
-const timestamp = z.int().min(0);
-
-/** One write: a value for a key, or its deletion. `timestamp` is in Unix microseconds. */
-export const opPayload = z.union([
-  z.object({ key, deleted: z.literal(true), timestamp: timestamp.optional() }),
-  z.object({ key, value: json, deleted: z.literal(false).optional(), timestamp: timestamp.optional() }),
-]);
-export type OpPayload = z.infer<typeof opPayload>;
-
-const opId = z.string().min(1).max(LIMITS.opIdLength);
+/** Names an op, so that sending it again takes effect once. */
+export const opId = z.string().min(1).max(LIMITS.opIdLength);
 
 export const opFrame = z.object({ type: z.literal('op'), id: opId.optional(), payload: opPayload });
 export const opsFrame = z.object({ type: z.literal('ops'), id: opId.optional(), payload: z.array(opPayload).min(1) });
+export const presenceUpdateFrame = z.object({
+  type: z.literal('presence'),
+  payload: json.optional(),
+  status: presenceStatus.optional(),
+});
 export const authFrame = z.object({ type: z.literal('auth'), token: z.string().min(1) });
 export const pingFrame = z.object({ type: z.literal('ping') });
 
 /** Everything that a client may send. */
-export const clientFrame = z.discriminatedUnion('type', [opFrame, opsFrame, authFrame, pingFrame]);
+export const clientFrame = z.discriminatedUnion('type', [opFrame, opsFrame, presenceUpdateFrame, authFrame, pingFrame]);
 export type ClientFrame = z.infer<typeof clientFrame>;
 
 const heads = z.array(z.string());
@@ -99,6 +59,34 @@ export const ackFrame = z.object({
   durability,
 });
 export type AckFrame = z.infer<typeof ackFrame>;
+/** Why the rules of a server-authoritative workspace refused an op. */
+export const rejectCode = z.enum(['schema_violation', 'writer_not_allowed', 'step_too_large', 'key_rate_exceeded']);
+export type RejectCode = z.infer<typeof rejectCode>;
+const describesReject = {
+  type: z.literal('reject'),
+  id: z.string().optional(),
+  key: z.string(),
+  code: rejectCode,
+  message: z.string(),
+  heads,
+};
+/** A message without effect, because of its op on `key`: what the key holds instead is `value`, or nothing where it is `deleted`. */
+export const rejectFrame = z.union([
+  z.object({ ...describesReject, value: json }),
+  z.object({ ...describesReject, deleted: z.literal(true) }),
+]);
+export type RejectFrame = z.infer<typeof rejectFrame>;
+/** Who is here: `snapshot` comes once, after the first frame; then what has changed since. */
+export const presenceFrame = z.union([
+  z.object({ type: z.literal('presence'), snapshot: z.array(presenceEntry) }),
+  z.object({
+    type: z.literal('presence'),
+    joined: z.array(presenceEntry),
+    updated: z.array(presenceEntry),
+    left: z.array(presenceEntry),
+  }),
+]);
+export type PresenceFrame = z.infer<typeof presenceFrame>;
 /** Why something was refused; the text before the colon of an `error` frame's payload. */
 export const errorCode = z.enum([
   'bad_request',
@@ -108,6 +96,9 @@ export const errorCode = z.enum([
   'id_reused',
   'precondition_failed',
   'too_large',
+  'too_fast',
+  'quota_exceeded',
+  'rejected',
   'unavailable',
 ]);
 export type ErrorCode = z.infer<typeof errorCode>;
@@ -121,15 +112,19 @@ export const pongFrame = z.object({ type: z.literal('pong') });
 export const authAnswerFrame = z.object({ type: z.literal('auth'), expires_at: z.number().nullable() });
 
 /** Everything that a server may send. */
-export const serverFrame = z.discriminatedUnion('type', [
-  initFrame,
-  deltaFrame,
-  opEventFrame,
-  opsEventFrame,
-  ackFrame,
-  errorFrame,
-  pongFrame,
-  authAnswerFrame,
+export const serverFrame = z.union([
+  z.discriminatedUnion('type', [
+    initFrame,
+    deltaFrame,
+    opEventFrame,
+    opsEventFrame,
+    ackFrame,
+    errorFrame,
+    pongFrame,
+    authAnswerFrame,
+  ]),
+  rejectFrame,
+  presenceFrame,
 ]);
 export type ServerFrame = z.infer<typeof serverFrame>;
 
@@ -141,4 +136,6 @@ export const CLOSE = {
   tokenExpired: 4401,
   forbidden: 4403,
   tooSlow: 4408,
+  deleted: 4410,
+  tooFast: 4429,
 } as const;

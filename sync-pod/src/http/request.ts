@@ -9,6 +9,9 @@ const STATUS = {
   id_reused: '409 Conflict',
   precondition_failed: '412 Precondition Failed',
   too_large: '413 Content Too Large',
+  rejected: '422 Unprocessable Content',
+  too_fast: '429 Too Many Requests',
+  quota_exceeded: '507 Insufficient Storage',
   unavailable: '503 Service Unavailable',
 } as const satisfies Record<ErrorCode, string>;
 

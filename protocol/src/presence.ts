@@ -1,0 +1,16 @@
+import { z } from 'zod';
+import { LIMITS } from './limits.ts';
+import { json } from './values.ts';
+
+/** What a session says of itself in a word: "online", "away", "typing". */
+export const presenceStatus = z.string().min(1).max(LIMITS.presenceStatusLength);
+
+/** One session in a workspace; a user may have several. */
+export const presenceEntry = z.object({
+  user_id: z.string(),
+  session_id: z.string(),
+  status: presenceStatus,
+  /** What the session last sent; null before that. */
+  payload: json,
+});
+export type PresenceEntry = z.infer<typeof presenceEntry>;
