@@ -76,13 +76,10 @@ function checkKey(key: string): void {
 
 /** The value as the server will have it, whatever becomes of the caller's object. */
 function copyOf(key: string, value: Json): Json {
-  if (typeof value !== 'object' && typeof value !== 'number') return definedOr(key, value);
-  return JSON.parse(definedOr(key, JSON.stringify(value)));
-}
-
-function definedOr<T>(key: string, value: T | undefined): T {
-  if (value === undefined) throw new EtherPlyError('bad_request', 'the value is missing', { key });
-  return value;
+  if (typeof value === 'string' || typeof value === 'boolean') return value;
+  const text: string | undefined = JSON.stringify(value);
+  if (text === undefined) throw new EtherPlyError('bad_request', 'the value is missing', { key });
+  return JSON.parse(text);
 }
 
 function randomHex(): string {

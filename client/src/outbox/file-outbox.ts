@@ -105,15 +105,9 @@ class FileOutbox implements Outbox {
   }
 }
 
-/** The lines of the file that are whole; none where there is no file. */
+/** The lines of the file that are whole. Where there is no file, it makes an empty one. */
 async function linesOf(path: string): Promise<Line[]> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
-    throw error;
-  }
+  const text = await readFile(path, { encoding: 'utf8', flag: 'a+' });
   // What follows the last line break is a line that was being written when the machine stopped.
   const whole = text.slice(0, text.lastIndexOf('\n') + 1);
   return whole
