@@ -35,6 +35,8 @@ export class Receiver {
   readonly requests: Received[] = [];
   /** All sockets that there ever were. */
   readonly sockets: Socket[] = [];
+  /** How many requests have neither a whole answer nor lost their socket. */
+  open = 0;
   answer: Answer;
   readonly #server: Server;
 
@@ -47,6 +49,10 @@ export class Receiver {
       const text = Buffer.concat(chunks).toString();
       const received = { path: request.url ?? '', headers: request.headers, text, event: JSON.parse(text), at };
       this.requests.push(received);
+      this.open += 1;
+      response.on('close', () => {
+        this.open -= 1;
+      });
       this.answer(response, received);
     });
     this.#server.on('connection', (socket) => this.sockets.push(socket));
