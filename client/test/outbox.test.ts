@@ -30,7 +30,9 @@ const kinds: Record<string, () => () => Outbox> = {
 
 describe.each(Object.entries(kinds))('an outbox in %s', (_, make) => {
   test('is empty at first', async () => {
-    expect(await make()().load()).toEqual([]);
+    const outbox = make()();
+    expect(await outbox.load()).toEqual([]);
+    await outbox.close();
   });
 
   test('gives back in order what was put and not removed, in the next run', async () => {
