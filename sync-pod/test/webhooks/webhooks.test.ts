@@ -287,7 +287,7 @@ test('close sends at once what still gathers and what waits for a retry', async 
   expect(sender.webhooks.queued).toBe(0);
 });
 
-test('close sends what a workspace gathered behind an update that is on its way', async () => {
+test('close sends what a workspace gathered behind an update that is on its way, and takes nothing more', async () => {
   let release: (() => void) | undefined;
   receiver = await Receiver.start((response, request) => {
     release = () => status(200)(response, request);
@@ -297,6 +297,8 @@ test('close sends what a workspace gathered behind an update that is on its way'
   await until(() => release !== undefined);
   sender.update('demo', 2);
   const closed = sender.webhooks.close(HOUR);
+  sender.update('demo', 4);
+  expect(sender.told).toEqual(['dropped doc.updated']);
   receiver.answer = status(200);
   release?.();
   await closed;
