@@ -1,71 +1,24 @@
 import type { Durability, Json, OpEvent, PresenceEntry, ServerFrame } from '@etherply/protocol';
-import type { BackoffOptions } from './connection/backoff.ts';
 import { Connection, type Status } from './connection/connection.ts';
-import type { HeartbeatOptions } from './connection/heartbeat.ts';
-import { type Token, TokenSource } from './connection/token-source.ts';
+import { TokenSource } from './connection/token-source.ts';
 import type { WebSocketConstructor } from './connection/web-socket.ts';
 import { Emitter } from './emitter.ts';
 import { EtherPlyError, type EtherPlyErrorCode, textOf } from './error.ts';
-import { type Envelope, enclose, type Message, MessageFactory, type Write } from './message.ts';
+import type { Change, ClientEvents } from './events.ts';
+import { type Envelope, enclose, MessageFactory, type Write } from './message.ts';
+import type { ClientOptions } from './options.ts';
 import { memoryOutbox } from './outbox/memory-outbox.ts';
 import type { Outbox } from './outbox/outbox.ts';
 import { Replica } from './replica/replica.ts';
 import { ResumePoint } from './replica/resume-point.ts';
-import { type PresenceChange, Roster } from './replica/roster.ts';
+import { Roster } from './replica/roster.ts';
 import { SendQueue } from './send-queue.ts';
-
-export interface ClientOptions {
-  /** Where the server is: `wss://sync.example.com`; `https:` and `http:` do as well. */
-  readonly url: string;
-  /** The id of the workspace. */
-  readonly workspace: string;
-  /** A token, or a callback that gives a valid one each time it is asked. */
-  readonly token: Token;
-  /** Keeps what the server has not answered. Default: `memoryOutbox()`. */
-  readonly outbox?: Outbox;
-  /** Default: the global one. */
-  readonly WebSocket?: WebSocketConstructor;
-  readonly backoff?: BackoffOptions;
-  readonly heartbeat?: HeartbeatOptions;
-  /** Writes that may wait for their acks; more are refused with `too_many_pending`. Default 10,000. */
-  readonly maxPending?: number;
-  /** As the server has it: longer messages are refused with `too_large`. Default 1 MiB. */
-  readonly maxMessageBytes?: number;
-  /** From 0 to below 1; spreads attempts to connect. Default `Math.random`. */
-  readonly random?: () => number;
-}
 
 /** The server's word that a write is durable. */
 export interface Ack {
   readonly heads: readonly string[];
   /** `local`: on the disk of its pod; `replicated`: on other machines, too. */
   readonly durability: Durability;
-}
-
-export interface Change {
-  /** What these keys hold is another value than before. */
-  readonly keys: readonly string[];
-  /** `local`: written here just now. */
-  readonly origin: 'local' | 'remote';
-  /** Who wrote; undefined where it is not known, or not of one user. */
-  readonly userId: string | undefined;
-}
-
-export interface Rejection {
-  /** The message that has no effect. */
-  readonly message: Message;
-  readonly error: EtherPlyError;
-}
-
-export interface ClientEvents {
-  change: Change;
-  status: Status;
-  presence: PresenceChange;
-  /** Something failed that the client gets over by itself, or that concerns no write. */
-  error: EtherPlyError;
-  rejected: Rejection;
-  /** For good: by `close`, or with the error for which the server wants no more of this client. */
-  closed: EtherPlyError | undefined;
 }
 
 /** The writes of one transaction, as a function gathers them. */
@@ -234,9 +187,9 @@ export class Client {
     return this.#emitter.on(event, listener);
   }
 
-  /** Tells the others something of this session, now and after each reconnect. */
+  /** Tells the others something of this session, now and after each reconnect. Without a status the one before stays. */
   setPresence(payload: Json, status?: string): void {
-    this.#ownPresence = status === undefined ? { payload } : { payload, status };
+    this.#ownPresence = { ...this.#ownPresence, payload, ...(status === undefined ? {} : { status }) };
     if (this.status === 'open') this.#sendPresence();
   }
 
@@ -338,7 +291,9 @@ export class Client {
         return;
       }
       case 'error':
-        this.#refused(frame.id, errorOf(frame.code, frame.payload), []);
+        // What came too fast was not taken: the server closes the connection, and it is sent again on the next one.
+        if (frame.code === 'too_fast') this.#emitter.emit('error', errorOf(frame.code, frame.payload));
+        else this.#refused(frame.id, errorOf(frame.code, frame.payload), []);
         return;
       case 'presence': {
         const change = this.#roster.take(frame, this.sessionId);

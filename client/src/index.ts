@@ -1,14 +1,17 @@
-import { Client, type ClientOptions } from './client.ts';
+import { Client } from './client.ts';
+import type { ClientOptions } from './options.ts';
 
 export type { Durability, Json, OpEvent, PresenceEntry } from '@etherply/protocol';
-export type { Ack, Change, Client, ClientEvents, ClientOptions, Rejection, Transaction } from './client.ts';
+export type { Ack, Client, Transaction } from './client.ts';
 export type { BackoffOptions } from './connection/backoff.ts';
 export type { Status } from './connection/connection.ts';
 export type { HeartbeatOptions } from './connection/heartbeat.ts';
 export type { Token } from './connection/token-source.ts';
 export type { WebSocketConstructor, WebSocketLike } from './connection/web-socket.ts';
 export { EtherPlyError, type EtherPlyErrorCode } from './error.ts';
+export type { Change, ClientEvents, Rejection } from './events.ts';
 export type { Message, Write } from './message.ts';
+export type { ClientOptions } from './options.ts';
 export { type IndexedDb, indexedDbOutbox } from './outbox/indexed-db-outbox.ts';
 export { memoryOutbox } from './outbox/memory-outbox.ts';
 export type { Outbox } from './outbox/outbox.ts';

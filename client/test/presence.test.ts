@@ -62,5 +62,5 @@ test('what a session says of itself is sent again after a reconnect', async () =
   second.init();
   expect(await second.take('presence')).toEqual(frame);
   client.setPresence(null);
-  expect(await second.take('presence')).toEqual({ type: 'presence', payload: null });
+  expect(await second.take('presence')).toEqual({ ...frame, payload: null });
 });

@@ -89,6 +89,24 @@ test('after 1012 it waits as long as the server says', async () => {
   expect(performance.now() - since).toBeGreaterThan(120);
 });
 
+test('what came too fast is sent again, not sooner than the server says', async () => {
+  const client = open({ url: server.url, random: () => 0 });
+  const first = await server.accept();
+  first.init();
+  const acked = client.set('k', 1);
+  const sent = await first.take('op');
+  first.send({ type: 'error', code: 'too_fast', payload: 'too_fast: more than it may take', id: sent.id });
+  first.close(4429, '{"retry_after_ms":150}');
+  await next(client, 'status', (status) => status === 'waiting');
+  const since = performance.now();
+  const second = await server.accept();
+  expect(performance.now() - since).toBeGreaterThan(120);
+  second.init();
+  expect(await second.take('op')).toEqual(sent);
+  second.ack([sent.id]);
+  await acked;
+});
+
 test('after 4401 it comes back at once with another token', async () => {
   const tokens = ['old', 'new'];
   const client = open({
@@ -197,6 +215,24 @@ test('a message longer than the server takes is dropped, so that it does not end
   second.init();
   second.ack([(await second.take('op')).id]);
   await short;
+});
+
+test('when a browser is online again, it does not wait', async () => {
+  const listeners = new Map<string, () => void>();
+  Object.assign(globalThis, {
+    addEventListener: (type: string, listener: () => void) => listeners.set(type, listener),
+    removeEventListener: (type: string) => listeners.delete(type),
+  });
+  const client = open({ url: server.url, random: () => 1, backoff: { minMs: 60_000, maxMs: 60_000 } });
+  (await server.accept()).cut();
+  await next(client, 'status', (status) => status === 'waiting');
+  listeners.get('online')?.();
+  (await server.accept()).init();
+  await client.ready();
+  await client.close();
+  expect(listeners.size).toBe(0);
+  Reflect.deleteProperty(globalThis, 'addEventListener');
+  Reflect.deleteProperty(globalThis, 'removeEventListener');
 });
 
 test('close rejects what is pending, and keeps it', async () => {

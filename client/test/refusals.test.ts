@@ -52,8 +52,8 @@ test('an error with the id of a message refuses it, without an id it is told as 
   await expect(acked).rejects.toMatchObject({ code: 'permission_denied', message: payload });
   expect(client.get('k')).toBe('before');
   const told = next(client, 'error');
-  peer.send({ type: 'error', code: 'too_fast', payload: 'too_fast: slow down' });
-  expect(await told).toMatchObject({ code: 'too_fast', message: 'too_fast: slow down' });
+  peer.send({ type: 'error', code: 'too_large', payload: 'too_large: presence' });
+  expect(await told).toMatchObject({ code: 'too_large', message: 'too_large: presence' });
 });
 
 test('a message of an earlier run that is refused is told as an event, and leaves the outbox', async () => {

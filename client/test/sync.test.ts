@@ -126,7 +126,10 @@ test('a pod killed with ops in flight: all are acked, none takes effect twice, a
   }
   await Promise.all([alice.ready(), bob.ready()]);
   const acks: Promise<Ack>[] = [];
-  for (let n = 0; n < 2000; n += 1) acks.push(alice.set('alice', n), bob.set('bob', n), bob.set(`bob-${n}`, n));
+  for (let n = 0; n < 2000; n += 1) {
+    acks.push(alice.set('alice', n), bob.set('bob', n), bob.set(`bob-${n}`, n));
+    for (const client of [alice, bob]) acks.push(client.set(`shared-${n % 50}`, [client.userId ?? '', n]));
+  }
   await acks[0];
   await pod.end('SIGKILL');
   expect(alice.pendingCount + bob.pendingCount).toBeGreaterThan(0);

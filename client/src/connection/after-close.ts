@@ -2,7 +2,7 @@ import { EtherPlyError } from '../error.ts';
 
 /** What a client does when its connection has closed. */
 export type AfterClose =
-  | { readonly next: 'backoff' }
+  | { readonly next: 'backoff'; readonly atLeastMs: number }
   | { readonly next: 'renew_token' }
   | { readonly next: 'wait'; readonly ms: number }
   | { readonly next: 'end'; readonly error: EtherPlyError };
@@ -12,8 +12,11 @@ export function afterClose(code: number, reason: string, renewable: boolean): Af
   switch (code) {
     case 1012: {
       const ms = retryAfterMs(reason);
-      return ms === undefined ? { next: 'backoff' } : { next: 'wait', ms };
+      return ms === undefined ? { next: 'backoff', atLeastMs: 0 } : { next: 'wait', ms };
     }
+    case 4429:
+      // Too fast again right after that, it has to become slower still.
+      return { next: 'backoff', atLeastMs: retryAfterMs(reason) ?? 0 };
     case 4400:
       return { next: 'end', error: new EtherPlyError('bad_request', reason) };
     case 4401:
@@ -23,7 +26,7 @@ export function afterClose(code: number, reason: string, renewable: boolean): Af
     case 4410:
       return { next: 'end', error: new EtherPlyError('workspace_deleted', reason) };
     default:
-      return { next: 'backoff' };
+      return { next: 'backoff', atLeastMs: 0 };
   }
 }
 

@@ -162,7 +162,7 @@ export class Connection {
         return;
       }
       case 'backoff':
-        this.#wait(this.#backoff.next());
+        this.#wait(Math.max(after.atLeastMs, this.#backoff.next()));
     }
   }
 
