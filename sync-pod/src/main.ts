@@ -1,21 +1,41 @@
 import { randomBytes } from 'node:crypto';
-import { LIMITS } from '@etherply/protocol';
+import { LIMITS, type StrategyName, type WorkspaceId } from '@etherply/protocol';
 import { pino } from 'pino';
 import { createTokenVerifier } from './auth/token-verifier.ts';
-import { type Config, ConfigError, loadConfig } from './config.ts';
+import { type Config, ConfigError, loadConfig } from './config/config.ts';
 import { developmentSecret, welcome } from './dev/development-secret.ts';
+import { Admission } from './http/admission.ts';
+import { Certificate, CertificateError } from './http/certificate.ts';
+import { CorkAnchor } from './http/cork-anchor.ts';
+import { Gate } from './http/gate.ts';
+import { openApi } from './http/openapi.ts';
+import { restRoutes } from './http/rest-routes.ts';
 import { ListenError, Server } from './http/server.ts';
-import { createMetrics } from './metrics.ts';
+import { Sockets } from './http/sockets.ts';
+import { SyncRoute } from './http/sync-route.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+import { Presence } from './presence/presence.ts';
 import { DataDirError, prepareDataDirs } from './storage/data-dir.ts';
-import { AutomergeStrategy } from './strategy/automerge/automerge-strategy.ts';
-import { WorkerPool } from './strategy/automerge/worker-pool.ts';
+import { createStrategy } from './strategy/strategies.ts';
+import { WorkerPool } from './strategy/worker-pool.ts';
+import { Usage } from './usage/usage.ts';
 import { warmUp } from './warm-up.ts';
+import { Webhooks } from './webhooks/webhooks.ts';
 import { Workspaces } from './workspace/workspaces.ts';
+
+const VERSION = '0.1.0';
+/** So many seconds' worth of ops pass at once after a rest. */
+const BURST_SECONDS = 4;
 
 /** Builds and connects all parts of a sync pod, and ends it on a signal. */
 async function main(config: Config): Promise<void> {
   const logger = pino({ level: config.logLevel });
+  const now = Date.now;
   await prepareDataDirs(config.dataDirs);
+  const certificate =
+    config.tlsCert === undefined || config.tlsKey === undefined
+      ? undefined
+      : await Certificate.load({ certFile: config.tlsCert, keyFile: config.tlsKey });
   const secret = config.jwtSecret ?? (config.dev ? await developmentSecret(config.dataDirs[0] ?? '.') : undefined);
   const verifier = createTokenVerifier({
     secret,
@@ -25,29 +45,41 @@ async function main(config: Config): Promise<void> {
     defaultScopes: config.defaultScopes,
     requireWorkspaceClaim: config.requireWorkspaceClaim,
   });
-  const now = Date.now;
-  const server = new Server({
-    verifier,
-    maxMessageBytes: config.maxMessageBytes,
-    maxPendingBytes: config.maxPendingBytes,
-    maxConnections: config.maxConnections,
-    idleTimeoutSeconds: Math.min(960, config.pingSeconds * 2),
-    logger,
-    now,
-  });
+
+  let isDraining = false;
   const metrics = createMetrics({
-    connections: () => server.connectionCount,
-    pendingBytes: () => server.pendingBytes,
+    connections: () => sockets.count,
+    pendingBytes: () => sockets.pendingBytes,
     workspacesOpen: () => workspaces.openCount,
+    webhooksQueued: () => webhooks?.queued ?? 0,
   });
+  const sent = (bytes: number) => metrics.bytesOut.inc(bytes);
+  const rejected = (reason: string) => metrics.rejected.inc({ reason });
+  const acked = (count: number) => metrics.acks.inc({ durability: 'local' }, count);
+
+  const webhooks = createWebhooks(config, metrics);
+  const sockets = new Sockets(sent, now);
+  const presence = new Presence(sockets);
+  const workers = new WorkerPool();
   // Random for each start: a data directory that is lost, copied or restored never repeats (actor, seq) with other content.
   const actor = randomBytes(16).toString('hex');
-  const workers = new WorkerPool();
-  const createStrategy = () => new AutomergeStrategy(actor, workers);
+  const strategyOptions = { actor, tombstoneMs: config.tombstoneSeconds * 1000, heavyWork: workers };
+  const state = {
+    createStrategy: (name: StrategyName) => createStrategy(name, strategyOptions),
+    defaultStrategy: config.syncStrategy,
+    opIdMemoryMs: LIMITS.opIdMemoryMs,
+  };
   const workspaces = await Workspaces.start({
     dataDirs: config.dataDirs,
-    createStrategy,
-    broadcaster: server,
+    state,
+    historyWork: workers,
+    limits: {
+      maxKeys: config.maxWorkspaceKeys,
+      maxBytes: config.maxWorkspaceBytes,
+      opsPerSecond: config.maxWorkspaceOpsPerSecond,
+      opsBurst: config.maxWorkspaceOpsPerSecond * BURST_SECONDS,
+    },
+    broadcaster: sockets,
     observer: {
       committed(records, seconds) {
         metrics.commitRecords.observe(records);
@@ -55,47 +87,139 @@ async function main(config: Config): Promise<void> {
       },
     },
     now,
-    opIdMemoryMs: LIMITS.opIdMemoryMs,
     idleMs: config.workspaceIdleSeconds * 1000,
     writeBufferBytes: config.writeBufferBytes,
     compactFromBytes: config.compactFromBytes,
+    onUpdated: (workspaceId, update) => webhooks?.updated({ workspaceId, ...update }),
     onCompacted: () => metrics.compactions.inc(),
     onCompactionFailed: (workspace, error) =>
       logger.error({ err: error, workspace }, 'a workspace cannot be compacted'),
     onShardDown: (error) => logger.error({ err: error }, 'a shard is down'),
     onShardUp: (shard) => logger.info({ shard }, 'a shard is up again'),
   });
-  await warmUp(createStrategy, verifier);
-  const port = await server.listen(config.host, config.port, workspaces, metrics);
-  logger.info({ port, shards: config.dataDirs.length, ack: config.ack }, 'ready');
+  const usage = new Usage({ store: workspaces, now, flushMs: config.usageFlushSeconds * 1000 });
+  const submitted = (workspace: WorkspaceId, ops: number, bytes: number) => {
+    metrics.ops.inc(ops);
+    usage.count(workspace, ops, bytes);
+  };
+
+  const gate = new Gate(verifier);
+  const routes = restRoutes({
+    workspaces,
+    presence,
+    usage,
+    stats: async () => ({
+      uptime_seconds: process.uptime(),
+      connections: sockets.count,
+      workspaces_open: workspaces.openCount,
+      pending_bytes: sockets.pendingBytes,
+      ...(await metrics.totals()),
+    }),
+    isDraining: () => isDraining,
+    submitted,
+    acked,
+    now,
+  });
+  const syncRoute = new SyncRoute(
+    {
+      gate,
+      admission: new Admission(
+        {
+          perPod: config.maxConnections,
+          perWorkspace: config.maxConnectionsPerWorkspace,
+          perAddress: config.maxConnectionsPerAddress,
+        },
+        (limit) => metrics.connectionsRefused.inc({ limit }),
+      ),
+      sockets,
+      workspaces,
+      presence,
+      verifier,
+      limits: {
+        opsPerSecond: config.maxOpsPerSecond,
+        opsBurst: config.maxOpsPerSecond * BURST_SECONDS,
+        maxPresenceBytes: config.maxPresenceBytes,
+      },
+      maxMessageBytes: config.maxMessageBytes,
+      maxPendingBytes: config.maxPendingBytes,
+      idleTimeoutSeconds: Math.min(960, config.pingSeconds * 2),
+      trustProxy: config.trustProxy,
+      isDraining: () => isDraining,
+      observerOf: ({ workspaceId }) => ({
+        ops: (count, bytes) => submitted(workspaceId, count, bytes),
+        acked,
+        rejected,
+      }),
+      received: (bytes) => metrics.bytesIn.inc(bytes),
+      sent,
+      rejected,
+      opened: (facts) => webhooks?.connected(facts),
+      closed: (facts, code) => webhooks?.disconnected({ ...facts, code }),
+      fail: (reply, error) => server.fail(reply, error),
+      logger,
+      now,
+    },
+    await CorkAnchor.create(),
+  );
+  const server = new Server({
+    gate,
+    routes,
+    syncRoute,
+    sockets,
+    problems: () => (isDraining ? ['draining'] : workspaces.problems()),
+    metricsText: () => metrics.registry.metrics(),
+    metricsType: metrics.registry.contentType,
+    description: JSON.stringify(openApi(routes, VERSION)),
+    maxMessageBytes: config.maxMessageBytes,
+    rejected,
+    logger,
+  });
+  await warmUp(state, verifier);
+  const port = await server.listen(config.host, config.port, certificate);
+  logger.info({ port, shards: config.dataDirs.length, ack: config.ack, tls: certificate !== undefined }, 'ready');
   if (config.dev && secret !== undefined) process.stdout.write(await welcome(secret, port));
 
   const stop = async () => {
+    const endMs = now() + config.shutdownTimeoutSeconds * 1000;
     const deadline = setTimeout(() => process.exit(1), config.shutdownTimeoutSeconds * 1000);
     deadline.unref();
     logger.info('draining');
-    server.refuseConnections();
+    isDraining = true;
     await workspaces.idle();
-    server.closeSessions(config.shutdownTimeoutSeconds * 1000);
+    sockets.closeAll(config.shutdownTimeoutSeconds * 1000);
+    await usage.close();
     await workspaces.close();
+    // What is left of the time, but for a moment to end in.
+    await webhooks?.close(Math.max(0, (endMs - now()) / 2));
     server.close();
     logger.info('stopped');
     process.exit(0);
   };
-  let stopping = false;
   const onSignal = () => {
-    if (stopping) process.exit(1);
-    stopping = true;
+    if (isDraining) process.exit(1);
     void stop();
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
 }
 
+function createWebhooks({ webhookUrl, webhookSecret, webhookMaxQueued }: Config, metrics: Metrics) {
+  if (webhookUrl === undefined || webhookSecret === undefined) return undefined;
+  const count = (outcome: string) => (type: string) => metrics.webhooks.inc({ type, outcome });
+  const observer = {
+    delivered: count('delivered'),
+    retried: count('retried'),
+    failed: count('failed'),
+    dropped: count('dropped'),
+  };
+  return new Webhooks({ url: webhookUrl, secret: webhookSecret, maxQueued: webhookMaxQueued, observer });
+}
+
 try {
   await main(loadConfig(process.env));
 } catch (error) {
-  if (!(error instanceof ConfigError || error instanceof DataDirError || error instanceof ListenError)) throw error;
+  const isUsers = [ConfigError, DataDirError, ListenError, CertificateError].some((kind) => error instanceof kind);
+  if (!isUsers || !(error instanceof Error)) throw error;
   process.stderr.write(`${error.message}\n`);
   process.exit(2); // shards are open already where it could not listen
 }

@@ -4,6 +4,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 export function createMetrics(gauges: {
   connections: () => number;
   pendingBytes: () => number;
+  webhooksQueued: () => number;
   workspacesOpen: () => number;
 }) {
   const registry = new Registry();
@@ -33,7 +34,15 @@ export function createMetrics(gauges: {
       this.set(gauges.workspacesOpen());
     },
   });
-  return {
+  new Gauge({
+    name: 'etherply_webhooks_queued',
+    help: 'Events that wait to be delivered.',
+    registers,
+    collect() {
+      this.set(gauges.webhooksQueued());
+    },
+  });
+  const metrics = {
     registry,
     ops: new Counter({ name: 'etherply_ops_total', help: 'Ops received.', registers }),
     acks: new Counter({ name: 'etherply_acks_total', help: 'Ops acked.', labelNames: ['durability'], registers }),
@@ -41,6 +50,18 @@ export function createMetrics(gauges: {
       name: 'etherply_rejected_total',
       help: 'Messages and connections refused.',
       labelNames: ['reason'],
+      registers,
+    }),
+    connectionsRefused: new Counter({
+      name: 'etherply_connections_refused_total',
+      help: 'Connections refused because of a limit: of the pod, the workspace or the address.',
+      labelNames: ['limit'],
+      registers,
+    }),
+    webhooks: new Counter({
+      name: 'etherply_webhooks_total',
+      help: 'Webhook events: delivered, retried, failed (given up), dropped (too many wait).',
+      labelNames: ['type', 'outcome'],
       registers,
     }),
     bytesIn: new Counter({ name: 'etherply_received_bytes_total', help: 'Bytes of frames received.', registers }),
@@ -63,5 +84,23 @@ export function createMetrics(gauges: {
       registers,
     }),
   };
+  return {
+    ...metrics,
+    /** The counters that `/v1/stats` shows, over all labels. */
+    async totals() {
+      const { ops, acks, rejected, bytesIn, bytesOut } = metrics;
+      return {
+        ops: await total(ops),
+        acks: await total(acks),
+        rejected: await total(rejected),
+        received_bytes: await total(bytesIn),
+        sent_bytes: await total(bytesOut),
+      };
+    },
+  };
 }
 export type Metrics = ReturnType<typeof createMetrics>;
+
+async function total(counter: { get(): Promise<{ values: readonly { value: number }[] }> }): Promise<number> {
+  return (await counter.get()).values.reduce((sum, { value }) => sum + value, 0);
+}

@@ -3,18 +3,18 @@ import type { TokenVerifier } from './auth/token-verifier.ts';
 import { Session } from './session/session.ts';
 import { CommitLoop } from './storage/commit-loop.ts';
 import type { LogEntry, Write } from './storage/shard.ts';
-import type { Strategy } from './strategy/strategy.ts';
 import { Workspace } from './workspace/workspace.ts';
-import { WorkspaceState } from './workspace/workspace-state.ts';
+import { type StateOptions, WorkspaceState } from './workspace/workspace-state.ts';
 
 const TURNS = 400;
 const MOST_MS = 400;
+const unlimited = Number.POSITIVE_INFINITY;
 
 /**
  * Runs the way of an op many times on a workspace that is stored nowhere, and opens it from its records, so that the code is
  * compiled when the first clients come: without it their first ops take ten times as long.
  */
-export async function warmUp(createStrategy: () => Strategy, verifier: TokenVerifier): Promise<void> {
+export async function warmUp(options: StateOptions, verifier: TokenVerifier): Promise<void> {
   const workspaceId = parseWorkspaceId('warm-up');
   if (workspaceId === undefined) throw new Error('the id is valid');
   const records: LogEntry[] = [];
@@ -22,12 +22,20 @@ export async function warmUp(createStrategy: () => Strategy, verifier: TokenVeri
     for (const write of writes) if (write.kind === 'record') records.push(write);
   };
   const loop = new CommitLoop(keep, { committed: () => {} });
-  const workspace = new Workspace(workspaceId, new WorkspaceState(createStrategy(), 0), {
+  const workspace = new Workspace(workspaceId, new WorkspaceState(options), {
     broadcaster: {
       announce(_, __, { singles, batch }) {
         singles();
         batch();
       },
+      dismiss: () => {},
+    },
+    updated: () => {},
+    limits: {
+      maxKeys: unlimited,
+      maxBytes: unlimited,
+      opsPerSecond: unlimited,
+      opsBurst: unlimited,
     },
     schedule: (one) => loop.schedule(one),
     compact: () => {},
@@ -37,24 +45,39 @@ export async function warmUp(createStrategy: () => Strategy, verifier: TokenVeri
   const session = new Session({
     sessionId: 'warm-up',
     userId: 'warm-up',
-    access: { userId: 'warm-up', scopes: new Set(['read', 'write']), workspaces: undefined, expiresAt: undefined },
+    access: {
+      userId: 'warm-up',
+      scopes: new Set(['read', 'write']),
+      workspaces: undefined,
+      claims: {},
+      expiresAt: undefined,
+    },
     workspaceId,
     batched: false,
+    presence: undefined,
+    limits: { opsPerSecond: unlimited, opsBurst: unlimited, maxPresenceBytes: 0 },
     verifier,
     observer: { ops: () => {}, acked: () => {}, rejected: () => {} },
     now: Date.now,
   });
-  const socket = { send: () => {}, pendingBytes: () => 0, subscribe: () => {}, close: () => {} };
+  const socket = {
+    send: () => {},
+    pendingBytes: () => 0,
+    subscribe: () => {},
+    subscribePresence: () => {},
+    close: () => {},
+  };
   await session.opened(socket, workspace, []);
   const end = performance.now() + MOST_MS;
   for (let turn = 0; turn < TURNS && performance.now() < end; turn += 1) {
     for (let n = 0; n <= turn % 4; n += 1) {
       const payload = { key: `key-${n}`, value: [turn, { text: 'text' }, 0.5, null][turn % 4] };
-      session.received(JSON.stringify({ type: 'op', id: `${turn}-${n}`, payload }));
+      const frame = JSON.stringify({ type: 'op', id: `${turn}-${n}`, payload });
+      session.received(frame, frame.length);
     }
     await loop.idle();
   }
-  await new WorkspaceState(createStrategy(), 0).read(workspaceId, {
+  await new WorkspaceState(options).read(workspaceId, {
     manifest: async () => undefined,
     chunks: nothing,
     archive: nothing,

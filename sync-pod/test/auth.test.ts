@@ -57,13 +57,14 @@ describe('claims', () => {
   const verifier = createTokenVerifier({ ...options, secret });
 
   test('become rights', async () => {
-    const token = await sign({ sub: 'u1', scopes: ['read'], workspaces: ['a', 'b*'], exp: now + 60 });
-    const expected = { userId: 'u1', scopes: new Set(['read']), workspaces: ['a', 'b*'], expiresAt: now + 60 };
+    const claims = { sub: 'u1', scopes: ['read'], workspaces: ['a', 'b*'], exp: now + 60, role: 'referee' };
+    const token = await sign(claims);
+    const expected = { userId: 'u1', scopes: new Set(['read']), workspaces: ['a', 'b*'], claims, expiresAt: now + 60 };
     expect(await verifier.verify(token)).toEqual(expected);
   });
 
   test('may all be missing', async () => {
-    const expected = { userId: undefined, scopes: new Set(), workspaces: undefined, expiresAt: undefined };
+    const expected = { userId: undefined, scopes: new Set(), workspaces: undefined, claims: {}, expiresAt: undefined };
     expect(await verifier.verify(await sign({}))).toEqual(expected);
   });
 

@@ -2,6 +2,7 @@ import * as Automerge from '@automerge/automerge';
 import type { Json } from '@etherply/protocol';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { automergeHistory } from '../src/strategy/automerge/automerge-history.ts';
 import { AutomergeStrategy } from '../src/strategy/automerge/automerge-strategy.ts';
 import { heavyWork } from '../src/strategy/automerge/heavy-work.ts';
 import type { Op, StrategyRecord } from '../src/strategy/strategy.ts';
@@ -47,10 +48,11 @@ class Replica {
       const json = value === undefined ? undefined : JSON.stringify(value);
       return { key, json, value: json === undefined ? undefined : (JSON.parse(json) as Json), timestamp: i };
     });
-    const plan = await this.strategy.plan(ops, 1_700_000_000_000);
+    const author = { userId: this.actor, claims: {} };
+    const plan = await this.strategy.plan([{ ops, author }], 1_700_000_000_000);
     this.position += 1;
     this.strategy.commit(plan, ops, this.position);
-    const timestamps = ops.filter((_, i) => plan.effective[i]).map(({ timestamp }) => timestamp);
+    const timestamps = plan.timestamps.filter((timestamp) => timestamp !== null);
     this.log.push({ data: plan.data, timestamps });
     this.tail.push(plan.data);
   }
@@ -69,7 +71,7 @@ class Replica {
     const chunks = this.strategy.snapshot();
     const restored = new AutomergeStrategy(this.actor, heavyWork);
     for (const chunk of chunks) restored.restore(chunk);
-    this.packed = await this.strategy.pack(this.packed, Buffer.concat(this.tail));
+    this.packed = await automergeHistory.pack({ base: [], packed: this.packed, rest: Buffer.concat(this.tail) });
     this.tail = [];
     this.strategy = restored;
   }

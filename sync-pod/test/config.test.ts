@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { ConfigError, configVariables, loadConfig } from '../src/config.ts';
-import { renderConfigurationDoc } from '../src/config-doc.ts';
+import { ConfigError, configVariables, loadConfig } from '../src/config/config.ts';
+import { renderConfigurationDoc } from '../src/config/config-doc.ts';
 
 const secret = 'sixteen bytes ok';
 const valid = { ETHERPLY_JWT_SECRET: secret };
@@ -26,9 +26,6 @@ test('defaults; empty variables count as unset', () => {
   const empty = Object.fromEntries(configVariables.map(({ name }) => [name, '']));
   const expected = {
     jwtSecret: secret,
-    jwksUrl: undefined,
-    jwtIssuer: undefined,
-    jwtAudience: undefined,
     defaultScopes: [],
     requireWorkspaceClaim: false,
     syncStrategy: 'automerge',
@@ -37,6 +34,17 @@ test('defaults; empty variables count as unset', () => {
     maxMessageBytes: 1048576,
     maxPendingBytes: 8388608,
     maxConnections: 20000,
+    maxConnectionsPerWorkspace: 5000,
+    maxConnectionsPerAddress: Number.POSITIVE_INFINITY,
+    trustProxy: false,
+    maxOpsPerSecond: 5000,
+    maxWorkspaceOpsPerSecond: 20000,
+    maxWorkspaceKeys: 1000000,
+    maxWorkspaceBytes: 268435456,
+    maxPresenceBytes: 4096,
+    tombstoneSeconds: 604800,
+    usageFlushSeconds: 10,
+    webhookMaxQueued: 10000,
     workspaceIdleSeconds: 60,
     compactFromBytes: 524288,
     writeBufferBytes: 67108864,
@@ -74,7 +82,7 @@ test.each<[string, string, RegExp]>([
   ['ETHERPLY_JWT_AUDIENCE', '\t', /set some text/],
   ['ETHERPLY_DEFAULT_SCOPES', 'read,root', /read, write and admin/],
   ['ETHERPLY_REQUIRE_WORKSPACE_CLAIM', 'yes', /true or false/],
-  ['ETHERPLY_SYNC_STRATEGY', 'lww', /set automerge/],
+  ['ETHERPLY_SYNC_STRATEGY', 'crdt', /set one of automerge, lww, server-auth/],
   ['ETHERPLY_DATA_DIRS', './a,,./b', /none of them empty/],
   ['ETHERPLY_DATA_DIRS', './data,data', /each directory once/],
   ['ETHERPLY_ACK', 'replicated', /needs NATS/],

@@ -9,6 +9,8 @@ export interface Access {
   readonly scopes: ReadonlySet<Scope>;
   /** Workspace ids or `prefix*` patterns; undefined means every workspace. */
   readonly workspaces: readonly string[] | undefined;
+  /** All that the token says, for the rules of workspaces. */
+  readonly claims: Readonly<Record<string, unknown>>;
   /** Unix seconds after which the token is no longer valid; undefined means never. */
   readonly expiresAt: number | undefined;
 }

@@ -150,7 +150,7 @@ function toAccess(payload: JWTPayload, options: TokenVerifierOptions): Access {
   if (workspaces === undefined && options.requireWorkspaceClaim) {
     throw new AuthError('forbidden', 'the token has no workspaces claim, which this server requires');
   }
-  return { userId: sub, scopes, workspaces, expiresAt: exp };
+  return { userId: sub, scopes, workspaces, claims: payload, expiresAt: exp };
 }
 
 function readScopes({ scopes, scope }: JWTPayload, defaults: readonly Scope[]): ReadonlySet<Scope> {

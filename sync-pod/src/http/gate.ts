@@ -29,6 +29,19 @@ export class Gate {
     return { workspace, access };
   }
 
+  /**
+   * For what is about the pod as a whole: a token for some workspaces says nothing about the others.
+   * @throws HttpError `unauthorized`, or `permission_denied`
+   */
+  async admitToPod(request: RequestFacts, scope: Scope): Promise<Access> {
+    const access = await this.#verify(tokenOf(request));
+    if (!access.scopes.has(scope)) throw new HttpError('permission_denied', `missing '${scope}' scope`);
+    if (access.workspaces !== undefined && !access.workspaces.includes('*')) {
+      throw new HttpError('permission_denied', 'the token is not for every workspace');
+    }
+    return access;
+  }
+
   async #verify(token: string | undefined): Promise<Access> {
     if (token === undefined) {
       throw new HttpError(

@@ -1,7 +1,8 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import type { ErrorCode } from '@etherply/protocol';
 
-const STATUS = {
+/** The status line of each error. */
+export const STATUS = {
   bad_request: '400 Bad Request',
   unauthorized: '401 Unauthorized',
   permission_denied: '403 Forbidden',
@@ -14,6 +15,8 @@ const STATUS = {
   quota_exceeded: '507 Insufficient Storage',
   unavailable: '503 Service Unavailable',
 } as const satisfies Record<ErrorCode, string>;
+
+const RETRY: ReadonlySet<ErrorCode> = new Set(['unavailable', 'too_fast']);
 
 /** A request that is answered with an error. */
 export class HttpError extends Error {
@@ -73,7 +76,7 @@ export class Reply {
   }
 
   error(code: ErrorCode, message: string): void {
-    this.#end(STATUS[code], 'application/json', JSON.stringify({ error: { code, message } }), code === 'unavailable');
+    this.#end(STATUS[code], 'application/json', JSON.stringify({ error: { code, message } }), RETRY.has(code));
   }
 
   #end(status: string, contentType: string, body: string | Buffer, retry = false): void {

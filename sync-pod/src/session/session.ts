@@ -1,10 +1,14 @@
 import { CLOSE, type ClientFrame, clientFrame, type ErrorCode, LIMITS, type WorkspaceId } from '@etherply/protocol';
 import { type Access, mayOpen } from '../auth/access.ts';
 import { AuthError, type TokenVerifier } from '../auth/token-verifier.ts';
+import { TokenBucket } from '../limits/token-bucket.ts';
+import type { Presence } from '../presence/presence.ts';
 import type { Op, Strategy } from '../strategy/strategy.ts';
-import type { Subscriber } from '../workspace/broadcaster.ts';
-import { ackText, errorFrame, eventText, opFrame, opsFrame } from '../workspace/frames.ts';
-import { type Outcome, SYSTEM_USER, type Workspace } from '../workspace/workspace.ts';
+import { announcementOf, SYSTEM_USER } from '../workspace/announcement.ts';
+import type { Announcement, Subscriber } from '../workspace/broadcaster.ts';
+import { ackText, errorFrame, eventText, rejectFrame } from '../workspace/frames.ts';
+import type { Outcome } from '../workspace/submission.ts';
+import type { Workspace } from '../workspace/workspace.ts';
 import { toOp } from './to-op.ts';
 
 /** With more than this still to be sent, a client that has just come first reads what it was sent. */
@@ -17,13 +21,25 @@ export interface SessionSocket {
   pendingBytes(): number;
   /** From now on it gets what is announced in the workspace. */
   subscribe(): void;
+  /** From now on it is told who comes and goes. */
+  subscribePresence(): void;
   close(code: number, reason: string): void;
 }
 
 export interface SessionObserver {
-  ops(count: number): void;
+  /** A message with so many ops and bytes came in. */
+  ops(count: number, bytes: number): void;
   acked(count: number): void;
   rejected(reason: string): void;
+}
+
+/** What one connection may send. */
+export interface SessionLimits {
+  /** Ops, and other messages; infinite: no limit. */
+  readonly opsPerSecond: number;
+  /** At once, after a rest. */
+  readonly opsBurst: number;
+  readonly maxPresenceBytes: number;
 }
 
 interface SessionOptions {
@@ -33,6 +49,9 @@ interface SessionOptions {
   readonly workspaceId: WorkspaceId;
   /** Takes many ops in one frame. */
   readonly batched: boolean;
+  /** Where it shows that it is there; undefined where it does not want to, nor know of others. */
+  readonly presence: Presence | undefined;
+  readonly limits: SessionLimits;
   readonly verifier: TokenVerifier;
   readonly observer: SessionObserver;
   /** Unix milliseconds. */
@@ -48,6 +67,9 @@ export class Session implements Subscriber {
   readonly #observer: SessionObserver;
   readonly #now: () => number;
   readonly #batched: boolean;
+  readonly #presence: Presence | undefined;
+  readonly #limits: SessionLimits;
+  readonly #rate: TokenBucket;
   #access: Access;
   #workspace: Workspace | undefined;
   #socket: SessionSocket | undefined;
@@ -64,6 +86,9 @@ export class Session implements Subscriber {
     this.userId = options.userId;
     this.workspaceId = options.workspaceId;
     this.#batched = options.batched;
+    this.#presence = options.presence;
+    this.#limits = options.limits;
+    this.#rate = new TokenBucket(options.limits.opsPerSecond, options.limits.opsBurst, options.now());
     this.#access = options.access;
     this.#verifier = options.verifier;
     this.#observer = options.observer;
@@ -90,6 +115,7 @@ export class Session implements Subscriber {
         `{"type":"delta","ops":[${changes.map(eventText).join(',')}],${this.#about(strategy, strategy.heads())}}`,
       );
       socket.subscribe();
+      this.#appear(socket);
       return;
     }
     const whole = await workspace.wholes.recent();
@@ -112,6 +138,7 @@ export class Session implements Subscriber {
 
   closed(): void {
     this.#socket = undefined;
+    this.#presence?.leave(this.workspaceId, this.sessionId);
   }
 
   send(frame: string): void {
@@ -122,8 +149,14 @@ export class Session implements Subscriber {
     this.#socket?.close(code, reason);
   }
 
-  /** A text frame came in. */
-  received(text: string): void {
+  correct({ singles, batch }: Announcement): void {
+    if (this.#batched) this.send(batch());
+    else for (const frame of singles()) this.send(frame);
+  }
+
+  /** A text frame of so many bytes came in. */
+  received(text: string, bytes: number): void {
+    if (!this.isOpen) return; // it has been told to go, and is on its way
     let parsed: unknown;
     try {
       parsed = JSON.parse(text);
@@ -132,7 +165,7 @@ export class Session implements Subscriber {
       return;
     }
     const frame = clientFrame.safeParse(parsed);
-    if (frame.success) this.#handle(frame.data);
+    if (frame.success) this.#handle(frame.data, bytes);
     else this.#refuseFrame(describe(frame.error.issues), idOf(parsed));
   }
 
@@ -156,10 +189,10 @@ export class Session implements Subscriber {
       return;
     }
     this.#behindAt = undefined;
-    const events = changes.map(eventText);
-    if (!this.#batched) for (const event of events) this.send(opFrame(event, SYSTEM_USER));
-    else if (events.length > 0) this.send(opsFrame(events, SYSTEM_USER, strategy.heads()));
-    this.#socket?.subscribe();
+    if (changes.length > 0) this.correct(announcementOf(changes, SYSTEM_USER, strategy.heads()));
+    if (this.#socket === undefined) return; // what it was sent was too much for it
+    this.#socket.subscribe();
+    this.#appear(this.#socket);
   }
 
   /** What the first frame says besides the state, as members of a JSON object. */
@@ -175,16 +208,29 @@ export class Session implements Subscriber {
     }).slice(1, -1);
   }
 
-  #handle(frame: ClientFrame): void {
+  /** Tells it who is there, and the others that it is. */
+  #appear(socket: SessionSocket): void {
+    if (this.#presence === undefined) return;
+    this.#presence.join(this.workspaceId, this.userId, this.sessionId);
+    socket.send(`{"type":"presence","snapshot":${this.#presence.membersText(this.workspaceId)}}`);
+    socket.subscribePresence();
+  }
+
+  #handle(frame: ClientFrame, bytes: number): void {
+    const isOp = frame.type === 'op' || frame.type === 'ops';
+    const count = frame.type === 'ops' ? frame.payload.length : 1;
+    if (isOp) this.#observer.ops(count, bytes);
+    const id = isOp ? frame.id : undefined;
+    if (!this.#passes(this.#rate, count, 'this connection', id)) return;
     switch (frame.type) {
       case 'op':
-        this.#submit([toOp(frame.payload, this.#now())], frame.id);
+        this.#submit([toOp(frame.payload)], frame.id);
         return;
       case 'ops':
-        this.#submit(
-          frame.payload.map((payload) => toOp(payload, this.#now())),
-          frame.id,
-        );
+        this.#submit(frame.payload.map(toOp), frame.id);
+        return;
+      case 'presence':
+        this.#show(frame);
         return;
       case 'ping':
         this.send('{"type":"pong"}');
@@ -195,23 +241,44 @@ export class Session implements Subscriber {
   }
 
   #submit(ops: readonly Op[], id: string | undefined): void {
-    this.#observer.ops(ops.length);
+    const workspace = this.#workspace;
     if (!this.#access.scopes.has('write')) {
       this.#refuse('permission_denied', "missing 'write' scope", id);
-      return;
+    } else if (workspace !== undefined && this.#passes(workspace.rate, ops.length, 'this workspace', id)) {
+      workspace.submit({
+        author: { userId: this.userId, claims: this.#access.claims },
+        id,
+        ops,
+        origin: this,
+        settle: (outcome) => this.#settle(outcome, id, ops.length),
+      });
     }
-    this.#workspace?.submit({
-      user: this.userId,
-      id,
-      ops,
-      origin: this,
-      settle: (outcome) => this.#settle(outcome, id, ops.length),
-    });
+  }
+
+  /** Where too much comes, its sender is sent away: what it has not been told of was not taken. */
+  #passes(rate: TokenBucket, count: number, what: string, id: string | undefined): boolean {
+    const now = this.#now();
+    if (rate.take(count, now)) return true;
+    this.#refuse('too_fast', `more comes over ${what} than it may take`, id);
+    this.close(CLOSE.tooFast, JSON.stringify({ retry_after_ms: rate.waitMs(now) }));
+    return false;
+  }
+
+  #show({ payload, status }: Extract<ClientFrame, { type: 'presence' }>): void {
+    const { maxPresenceBytes } = this.#limits;
+    if (payload !== undefined && Buffer.byteLength(JSON.stringify(payload)) > maxPresenceBytes) {
+      this.#refuse('too_large', `payload: presence may have at most ${maxPresenceBytes} bytes`, undefined);
+    } else this.#presence?.update(this.workspaceId, this.sessionId, { payload, status });
   }
 
   #settle(outcome: Outcome, id: string | undefined, count: number): void {
     if (!outcome.ok) {
-      this.#refuse(outcome.code, outcome.message, id);
+      this.flushAcks(); // what was sent before is answered before
+      if (outcome.rejection === undefined) this.#refuse(outcome.code, outcome.message, id);
+      else {
+        this.#observer.rejected(outcome.rejection.code);
+        this.send(rejectFrame(outcome.rejection, id));
+      }
       return;
     }
     if (this.#ackCount === 0) queueMicrotask(() => this.flushAcks());

@@ -3,7 +3,7 @@ import type { WorkspaceId } from '@etherply/protocol';
 // A key is `<workspace> 0x00 <kind> <numbers, big-endian>`: ids have no zero byte, so that all of a workspace lies together
 // and nothing of another among it. One column family holds all kinds, because a batch of the binding writes to only one.
 
-const KIND = { archive: 0x61, log: 0x6c, manifest: 0x6d, chunk: 0x73 } as const;
+const KIND = { archive: 0x61, log: 0x6c, manifest: 0x6d, chunk: 0x73, usage: 0x75 } as const;
 type Kind = keyof typeof KIND;
 
 /** A record of the log. */
@@ -31,6 +31,18 @@ export function archiveKey(workspace: WorkspaceId, index: number): Buffer {
   const { key, at } = begin(workspace, 'archive', 8);
   key.writeBigUInt64BE(BigInt(index), at);
   return key;
+}
+
+/** How much the workspace was used in an hour, counted from the Unix epoch. */
+export function usageKey(workspace: WorkspaceId, hour: number): Buffer {
+  const { key, at } = begin(workspace, 'usage', 4);
+  key.writeUInt32BE(hour, at);
+  return key;
+}
+
+/** The hour that a usage key ends with. */
+export function hourOf(usageKeyBytes: Buffer): number {
+  return usageKeyBytes.readUInt32BE(usageKeyBytes.length - 4);
 }
 
 /** The position that a log key ends with. */

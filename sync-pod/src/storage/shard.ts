@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { WorkspaceId } from '@etherply/protocol';
 import RocksDB from 'rocksdb-native';
-import { archiveKey, chunkKey, logKey, manifestKey, positionOf } from './key-layout.ts';
+import { archiveKey, chunkKey, hourOf, logKey, manifestKey, positionOf, usageKey } from './key-layout.ts';
 import { WriteAheadLog } from './write-ahead-log.ts';
 
 /** A record on its way into the log, or out of it. */
@@ -31,7 +31,16 @@ export type Write =
       readonly position: number;
       readonly archiveFrom: number;
       readonly bytes: Uint8Array;
-    };
+    }
+  /** Removes all that there is of a workspace up to `position`, but for its usage, and leaves this manifest. */
+  | {
+      readonly kind: 'deletion';
+      readonly workspace: WorkspaceId;
+      readonly position: number;
+      readonly bytes: Uint8Array;
+    }
+  /** How much a workspace was used in one hour, counted from the Unix epoch. */
+  | { readonly kind: 'usage'; readonly workspace: WorkspaceId; readonly hour: number; readonly bytes: Uint8Array };
 
 /** A shard that cannot serve, with what a person can do about it. */
 export class ShardError extends Error {
@@ -92,6 +101,15 @@ export class Shard {
           batch.tryDeleteRange(logKey(workspace, 0), logKey(workspace, write.position + 1));
           batch.tryDeleteRange(chunkKey(workspace, 0, 0), chunkKey(workspace, write.position, 0));
           batch.tryDeleteRange(archiveKey(workspace, 0), archiveKey(workspace, write.archiveFrom));
+          break;
+        case 'deletion':
+          batch.tryPut(manifestKey(workspace), write.bytes);
+          batch.tryDeleteRange(logKey(workspace, 0), logKey(workspace, write.position + 1));
+          batch.tryDeleteRange(chunkKey(workspace, 0, 0), chunkKey(workspace, write.position + 1, 0));
+          batch.tryDeleteRange(archiveKey(workspace, 0), archiveKey(workspace, Number.MAX_SAFE_INTEGER));
+          break;
+        case 'usage':
+          batch.tryPut(usageKey(workspace, write.hour), write.bytes);
       }
     }
     await batch.flush();
@@ -117,6 +135,16 @@ export class Shard {
   archive(workspace: WorkspaceId, first: number, end: number): AsyncGenerator<Uint8Array> {
     const range = { gte: archiveKey(workspace, first), lt: archiveKey(workspace, end) };
     return this.#pieces(workspace, range, end - first);
+  }
+
+  /** The usage of a workspace in the hours from `first` on and before `end`, in order; hours without any are left out. */
+  async *usage(
+    workspace: WorkspaceId,
+    first: number,
+    end: number,
+  ): AsyncGenerator<{ hour: number; bytes: Uint8Array }> {
+    const range = { gte: usageKey(workspace, first), lt: usageKey(workspace, end) };
+    for await (const { key, value } of this.#scan(workspace, range, 128)) yield { hour: hourOf(key), bytes: value };
   }
 
   /** The records of a workspace after `position`, in order and without a gap. */

@@ -93,6 +93,11 @@ export class SupervisedShard {
     return this.#serving().records(workspace, position);
   }
 
+  /** As `Shard.usage`. */
+  usage(workspace: WorkspaceId, first: number, end: number): ReturnType<Shard['usage']> {
+    return this.#serving().usage(workspace, first, end);
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#retry);

@@ -1,22 +1,49 @@
-import type { Json } from '@etherply/protocol';
+import type { Json, RejectCode, StrategyName, WorkspaceSettings } from '@etherply/protocol';
 
-/** One write as a strategy sees it. `json` is the value's text, undefined for a deletion; `timestamp` in Unix microseconds. */
+/** One write as a strategy sees it. `json` is the value's text, undefined for a deletion. */
 export interface Op {
   readonly key: string;
   readonly json: string | undefined;
   readonly value: Json | undefined;
-  readonly timestamp: number;
+  /** The client's, in Unix microseconds; undefined where it gave none. */
+  readonly timestamp: number | undefined;
 }
 
-/** What a strategy makes of the ops of one turn. Nothing has changed until it is committed. */
+/** Who sends a message, as its token says. */
+export interface Author {
+  readonly userId: string;
+  readonly claims: Readonly<Record<string, unknown>>;
+}
+
+/** Ops that take effect together, or not at all. */
+export interface Message {
+  readonly ops: readonly Op[];
+  readonly author: Author;
+}
+
+/** Why a message has no effect: its op on `key` is against the rules of the workspace. */
+export interface Refusal {
+  readonly key: string;
+  readonly code: RejectCode;
+  readonly message: string;
+}
+
+/** What a strategy makes of the messages of one turn. Nothing has changed until it is committed. */
 export interface Plan {
   /** What the log keeps, and can be read when it is concatenated with others; empty where no op had an effect. */
   readonly data: Uint8Array;
-  /** For each op whether it had an effect: deleting an absent key has none. */
-  readonly effective: readonly boolean[];
+  /**
+   * For each op of all messages the time with which it takes effect, in Unix microseconds; null where it has none: deleting
+   * an absent key, losing to a later write, being refused.
+   */
+  readonly timestamps: readonly (number | null)[];
   /** The heads that the workspace has once the plan is committed. */
   readonly heads: readonly string[];
+  /** The messages that are refused, by their index. */
+  readonly refusals: ReadonlyMap<number, Refusal>;
 }
+
+export const NO_REFUSALS: ReadonlyMap<number, Refusal> = new Map();
 
 /** The part of a record that a strategy needs to repeat it. */
 export interface StrategyRecord {
@@ -38,22 +65,42 @@ export interface RegisterView {
  * A position is the number of a record in this pod's log of the workspace, from 1.
  */
 export interface Strategy<P extends Plan = Plan> {
-  readonly name: string;
-  /** What `ops`, in this order, would do. Leaves the state as it is; nothing else may be planned until it is committed. */
-  plan(ops: readonly Op[], nowMs: number): P | Promise<P>;
-  /** Carries out the plan made last. Cannot fail: it is called when the record is durable. */
+  readonly name: StrategyName;
+  /** What the messages, in this order, would do. Leaves the state as it is; nothing else may be planned until it is committed. */
+  plan(messages: readonly Message[], nowMs: number): P | Promise<P>;
+  /** Carries out the plan made last, of messages with these ops. Cannot fail: it is called when the record is durable. */
   commit(plan: P, ops: readonly Op[], position: number): void;
   /** Takes in a record from disk or from another pod; a record that is already in has no effect. One at a time. */
   receive(record: StrategyRecord, position: number): void | Promise<void>;
   /** The registers that changed after `heads`, or null where these heads are not known. */
   since(heads: readonly string[]): RegisterView[] | null;
+  /** What a key holds; undefined where it never held anything, or nobody can know of it any more. */
+  get(key: string): RegisterView | undefined;
   /** Every live key, as it is at the call. */
   view(): Iterable<RegisterView>;
+  /** Live keys, and the bytes of their names and values. */
+  readonly size: { readonly keys: number; readonly bytes: number };
+  /** Empty as long as nothing has been written. */
   heads(): readonly string[];
   /** The state as it is at the call, in chunks of some 64 KiB that are made when they are asked for. */
-  snapshot(): Iterable<Uint8Array>;
+  snapshot(nowMs: number): Iterable<Uint8Array>;
   /** Takes in the next chunk of a snapshot; all of them, before anything else. */
   restore(chunk: Uint8Array): void;
-  /** Packs history: what the packed one so far and the concatenated `data` of the records after it say together. */
-  pack(packed: Uint8Array, data: Uint8Array): Promise<Uint8Array>;
+  /**
+   * From now on these settings hold.
+   * @throws SettingsError where they cannot be used, or what is in the workspace breaks them; nothing has changed then
+   */
+  configure(settings: WorkspaceSettings): void;
+}
+
+/** Settings that make no sense, in words for the admin who sent them. */
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError';
+}
+
+/** For a strategy that takes every op. @throws SettingsError where there are rules */
+export function refuseRules({ strategy, schema, rules }: WorkspaceSettings): void {
+  if (schema !== undefined || (rules !== undefined && rules.length > 0)) {
+    throw new SettingsError(`schema and rules need the strategy server-auth; this workspace has ${strategy}`);
+  }
 }

@@ -12,13 +12,16 @@ export interface Announcement {
 export interface Broadcaster {
   /** To all but `origin`. */
   announce(workspace: WorkspaceId, origin: Subscriber | undefined, announcement: Announcement): void;
+  /** Closes the connections of everyone in the workspace. */
+  dismiss(workspace: WorkspaceId, code: number, reason: string): void;
 }
 
 /** A connection as its workspace sees it. */
 export interface Subscriber {
-  readonly userId: string;
   /** Sends the acks that have been settled so far: they stand where the ops stand among what others wrote. */
   flushAcks(): void;
+  /** Tells it what keys hold to which it has written without effect. */
+  correct(announcement: Announcement): void;
   /** The socket is open: a frame can be sent to it. */
   readonly isOpen: boolean;
 }

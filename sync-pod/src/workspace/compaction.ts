@@ -1,8 +1,9 @@
-import type { WorkspaceId } from '@etherply/protocol';
+import type { WorkspaceId, WorkspaceSettings } from '@etherply/protocol';
 import type { Committer } from '../storage/commit-loop.ts';
 import type { Write } from '../storage/shard.ts';
-import { decodeEnvelope } from './envelope.ts';
-import { decodeManifest, encodeManifest, NO_PIECES, type Pieces } from './manifest.ts';
+import type { HistoryWork } from '../strategy/history.ts';
+import { decodeEnvelope, SETTINGS_KIND } from './envelope.ts';
+import { decodeManifest, encodeManifest, type Manifest, NO_PIECES, type Pieces } from './manifest.ts';
 import { Slices } from './slices.ts';
 import type { Source, WorkspaceState } from './workspace-state.ts';
 
@@ -11,6 +12,16 @@ const HISTORY_PIECE_BYTES = 256 * 1024;
 const PACK_FROM_BYTES = 1 << 20;
 /** Packed, history takes about an eighth: so each record is packed again about as often as history has doubled. */
 const PACK_RATIO = 8;
+
+/** What a compaction works with. */
+interface CompactionEdge {
+  readonly source: Source;
+  readonly pack: HistoryWork['pack'];
+  /** Asks for a turn of the commit loop. */
+  readonly schedule: (committer: Committer) => void;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+}
 
 /** Writing the next part of a snapshot failed; the shard has said why. */
 export class CompactionFailed extends Error {
@@ -23,32 +34,32 @@ export class CompactionFailed extends Error {
  */
 export class Compaction implements Committer {
   readonly #workspace: WorkspaceId;
-  readonly #epoch: number;
-  readonly #source: Source;
-  readonly #schedule: (committer: Committer) => void;
+  readonly #state: WorkspaceState;
+  readonly #edge: CompactionEdge;
   readonly #slices = new Slices();
   #write: Write | undefined;
   #settle: { resolve: () => void; reject: (error: Error) => void } | undefined;
 
-  constructor(workspace: WorkspaceId, epoch: number, source: Source, schedule: (committer: Committer) => void) {
+  constructor(workspace: WorkspaceId, state: WorkspaceState, edge: CompactionEdge) {
     this.#workspace = workspace;
-    this.#epoch = epoch;
-    this.#source = source;
-    this.#schedule = schedule;
+    this.#state = state;
+    this.#edge = edge;
   }
 
   /** @throws CompactionFailed, or what reading from the source throws */
-  async run(state: WorkspaceState): Promise<void> {
-    const { position, strategy, tailWeight } = state;
+  async run(): Promise<void> {
+    const state = this.#state;
+    const { position, strategy, tailWeight, settings, epoch } = state;
+    const heads = strategy.heads();
     // Both are of this moment, though their chunks are made later.
-    const [opIdChunks, stateChunks] = [state.memory.snapshot(), strategy.snapshot()];
+    const [opIdChunks, stateChunks] = [state.memory.snapshot(), strategy.snapshot(this.#edge.now())];
     const chunk = (index: number, bytes: Uint8Array): Write => {
       return { kind: 'chunk', workspace: this.#workspace, position, index, bytes };
     };
     const opIds = await this.#writePieces(opIdChunks, 0, chunk);
     const ofState = await this.#writePieces(stateChunks, opIds.end, chunk);
-    const history = await this.#writeHistory(state, position);
-    const manifest = { kind: strategy.name, epoch: this.#epoch, position, opIds, state: ofState, ...history };
+    const history = await this.#writeHistory(settings, heads, position);
+    const manifest = { kind: strategy.name, epoch, settings, position, opIds, state: ofState, ...history };
     await this.#commit({
       kind: 'manifest',
       workspace: this.#workspace,
@@ -61,10 +72,16 @@ export class Compaction implements Committer {
   }
 
   takeTurn(): Write | undefined {
+    // Who deletes the workspace in the meantime must not find it back.
+    if (this.#state.isEnding) this.#write = undefined;
     return this.#write;
   }
 
   turnCommitted(): void {
+    if (this.#state.isEnding) {
+      this.turnFailed();
+      return;
+    }
     this.#write = undefined;
     this.#settle?.resolve();
   }
@@ -74,31 +91,41 @@ export class Compaction implements Committer {
     this.#settle?.reject(new CompactionFailed(`${this.#workspace} could not be compacted`));
   }
 
-  /** Adds the records up to `position` to the history, which is packed where that has become worth it. */
-  async #writeHistory({ strategy }: WorkspaceState, position: number): Promise<{ packed: Pieces; unpacked: Pieces }> {
-    const bytes = await this.#source.manifest(this.#workspace);
+  /** Adds the records up to `position` to the history, which is packed where that has become worth it, or dropped. */
+  async #writeHistory(
+    { strategy, retention }: WorkspaceSettings,
+    heads: readonly string[],
+    position: number,
+  ): Promise<Pick<Manifest, 'historyBase' | 'packed' | 'unpacked'>> {
+    const { source, pack } = this.#edge;
+    const bytes = await source.manifest(this.#workspace);
     const current = bytes === undefined ? undefined : decodeManifest(bytes);
-    const { packed, unpacked } = current ?? { packed: NO_PIECES, unpacked: NO_PIECES };
+    const { packed, unpacked, historyBase } = current ?? { packed: NO_PIECES, unpacked: NO_PIECES, historyBase: [] };
+    if (retention?.history === 'drop') {
+      const nothing = { first: unpacked.end, end: unpacked.end, bytes: 0 };
+      return { historyBase: heads, packed: nothing, unpacked: nothing };
+    }
     const added = await this.#recordData(current?.position ?? 0, position);
     const piece = (index: number, content: Uint8Array): Write => {
       return { kind: 'archive', workspace: this.#workspace, index, bytes: content };
     };
     if (unpacked.bytes + added.length < Math.max(PACK_FROM_BYTES, packed.bytes * PACK_RATIO)) {
       const { end, bytes: more } = await this.#writePieces(cut(added), unpacked.end, piece);
-      return { packed, unpacked: { first: unpacked.first, end, bytes: unpacked.bytes + more } };
+      return { historyBase, packed, unpacked: { first: unpacked.first, end, bytes: unpacked.bytes + more } };
     }
     const rest = Buffer.concat([await this.#read(unpacked), added]);
-    const repacked = await strategy.pack(await this.#read(packed), rest);
+    const repacked = await pack(strategy, { base: historyBase, packed: await this.#read(packed), rest });
     const written = await this.#writePieces(cut(repacked), unpacked.end, piece);
-    return { packed: written, unpacked: { first: written.end, end: written.end, bytes: 0 } };
+    return { historyBase, packed: written, unpacked: { first: written.end, end: written.end, bytes: 0 } };
   }
 
   /** The data of the records after `from` up to `to`, concatenated. */
   async #recordData(from: number, to: number): Promise<Buffer> {
     const data: Uint8Array[] = [];
-    for await (const entry of this.#source.records(this.#workspace, from)) {
+    for await (const entry of this.#edge.source.records(this.#workspace, from)) {
       if (entry.position > to) break;
-      data.push(decodeEnvelope(entry.envelope).data);
+      const envelope = decodeEnvelope(entry.envelope);
+      if (envelope.kind !== SETTINGS_KIND) data.push(envelope.data);
       await this.#slices.next();
     }
     return Buffer.concat(data);
@@ -106,7 +133,7 @@ export class Compaction implements Committer {
 
   async #read({ first, end }: Pieces): Promise<Buffer> {
     const pieces: Uint8Array[] = [];
-    for await (const piece of this.#source.archive(this.#workspace, first, end)) pieces.push(piece);
+    for await (const piece of this.#edge.source.archive(this.#workspace, first, end)) pieces.push(piece);
     return Buffer.concat(pieces);
   }
 
@@ -130,7 +157,7 @@ export class Compaction implements Committer {
     const committed = new Promise<void>((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
-    this.#schedule(this);
+    this.#edge.schedule(this);
     return committed;
   }
 }

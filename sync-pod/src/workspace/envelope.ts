@@ -1,3 +1,4 @@
+import { type WorkspaceSettings, workspaceSettings } from '@etherply/protocol';
 import { Encoder } from 'cbor-x';
 import { z } from 'zod';
 
@@ -13,7 +14,7 @@ export interface EnvelopeOp {
 
 /** What storage and replication carry: a record with what is needed to recognise and attribute its ops. */
 export interface Envelope {
-  /** Name of the strategy that made the data and alone can read it. */
+  /** Name of the strategy that made the data and alone can read it, or {@link SETTINGS_KIND}. */
   readonly kind: string;
   /** Rises when the workspace is deleted. */
   readonly epoch: number;
@@ -45,4 +46,17 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
   const [, kind, epoch, time, data, rows] = wireForm.parse(cbor.decode(bytes));
   const ops = rows.map(([user, id, fingerprint, timestamp]) => ({ user, id, fingerprint, timestamp }));
   return { kind, epoch, time, data, ops };
+}
+
+/** The kind of an envelope that holds settings. */
+export const SETTINGS_KIND = 'settings';
+
+/** The data of an envelope with settings: JSON. */
+export function encodeSettings(settings: WorkspaceSettings): Uint8Array {
+  return Buffer.from(JSON.stringify(settings));
+}
+
+/** @throws where the data is not what {@link encodeSettings} gave */
+export function decodeSettings(data: Uint8Array): WorkspaceSettings {
+  return workspaceSettings.parse(JSON.parse(Buffer.from(data).toString()));
 }

@@ -1,5 +1,6 @@
 import type { Durability, ErrorCode } from '@etherply/protocol';
 import type { RegisterView } from '../strategy/strategy.ts';
+import type { Rejection } from './submission.ts';
 
 // Frames are put together as text: values keep the text that they were stored with and are never parsed again.
 
@@ -27,4 +28,10 @@ export function ackText(
 
 export function errorFrame(code: ErrorCode, message: string, id?: string): string {
   return JSON.stringify({ type: 'error', code, payload: `${code}: ${message}`, ...(id !== undefined && { id }) });
+}
+
+export function rejectFrame({ key, code, message, held, heads }: Rejection, id: string | undefined): string {
+  const what = held?.json === undefined ? '"deleted":true' : `"value":${held.json}`;
+  const about = JSON.stringify({ type: 'reject', ...(id !== undefined && { id }), key, code, message, heads });
+  return `${about.slice(0, -1)},${what}}`;
 }

@@ -1,3 +1,4 @@
+import { type StrategyName, strategyName, type WorkspaceSettings, workspaceSettings } from '@etherply/protocol';
 import { Encoder } from 'cbor-x';
 import { z } from 'zod';
 
@@ -10,15 +11,19 @@ export interface Pieces {
 
 /** What a snapshot of a workspace consists of. */
 export interface Manifest {
-  /** Name of the strategy that made it. */
-  readonly kind: string;
+  /** The strategy that made it. */
+  readonly kind: StrategyName;
   readonly epoch: number;
+  /** Null where nobody has set any. */
+  readonly settings: WorkspaceSettings | null;
   /** The last record that is in it. */
   readonly position: number;
   /** Chunks with the ids of recent ops. */
   readonly opIds: Pieces;
   /** Chunks with the state. */
   readonly state: Pieces;
+  /** The heads at which history begins, where what was before has been dropped. */
+  readonly historyBase: readonly string[];
   /** Pieces of history that have been packed together, and the ones after them, as they were written. */
   readonly packed: Pieces;
   readonly unpacked: Pieces;
@@ -32,8 +37,11 @@ const count = z.int().min(0);
 const pieces = z.object({ first: count, end: count, bytes: count });
 const manifest = z.object({
   version: z.literal(VERSION),
-  kind: z.string(),
+  kind: strategyName,
   epoch: z.int(),
+  // Manifests from before there were settings have neither.
+  settings: workspaceSettings.nullable().default(null),
+  historyBase: z.array(z.string()).default([]),
   position: z.int(),
   opIds: pieces,
   state: pieces,

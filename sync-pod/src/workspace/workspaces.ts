@@ -1,26 +1,32 @@
-import type { WorkspaceId } from '@etherply/protocol';
+import type { WorkspaceId, WorkspaceSettings } from '@etherply/protocol';
 import { CommitLoop, type CommitObserver, type Committer } from '../storage/commit-loop.ts';
 import { shardOf } from '../storage/placement.ts';
 import { ShardDownError, SupervisedShard } from '../storage/supervised-shard.ts';
-import type { Strategy } from '../strategy/strategy.ts';
+import type { HistoricRecord, HistoryWork, Page } from '../strategy/history.ts';
 import type { Broadcaster } from './broadcaster.ts';
 import { Compaction, CompactionFailed } from './compaction.ts';
-import { EPOCH, Workspace } from './workspace.ts';
-import { WorkspaceState } from './workspace-state.ts';
+import { readHistory } from './stored-history.ts';
+import type { Outcome } from './submission.ts';
+import { type Update, Workspace, type WorkspaceLimits } from './workspace.ts';
+import { type StateOptions, WorkspaceState } from './workspace-state.ts';
 
 interface Options {
   readonly dataDirs: readonly string[];
-  readonly createStrategy: () => Strategy;
+  /** How the state of a workspace that nobody has written to begins. */
+  readonly state: StateOptions;
+  readonly historyWork: HistoryWork;
+  readonly limits: WorkspaceLimits;
   readonly broadcaster: Broadcaster;
   readonly observer: CommitObserver;
   readonly now: () => number;
-  readonly opIdMemoryMs: number;
   /** For how long a workspace that nobody uses stays open, in milliseconds. */
   readonly idleMs: number;
   /** Bytes of log of a workspace from which on it is compacted. */
   readonly compactFromBytes: number;
   /** As `ETHERPLY_WRITE_BUFFER_BYTES`. */
   readonly writeBufferBytes: number;
+  /** A commit had an effect. */
+  readonly onUpdated: (workspace: WorkspaceId, update: Update) => void;
   readonly onCompacted: (workspace: WorkspaceId) => void;
   readonly onCompactionFailed: (workspace: WorkspaceId, error: unknown) => void;
   readonly onShardDown: (error: Error) => void;
@@ -47,6 +53,7 @@ export class Workspaces {
   readonly #compacting = new Set<WorkspaceId>();
   #closing = false;
   #compactions: Promise<void> = Promise.resolve();
+  #historyReads: Promise<unknown> = Promise.resolve();
 
   private constructor(options: Options, shards: readonly ShardSlot[]) {
     this.#options = options;
@@ -121,6 +128,43 @@ export class Workspaces {
     slot.idleSince = this.#options.now();
   }
 
+  /** The commits of a workspace, newest first; null where `before` names none. */
+  async history(id: WorkspaceId, page: Page): Promise<HistoricRecord[] | null> {
+    return this.#oneByOne(async () => {
+      const stored = await readHistory(id, this.#slotOf(id).shard);
+      if (stored === undefined) return page.before === undefined ? [] : null;
+      return this.#options.historyWork.page(stored.strategy, stored.history, page);
+    });
+  }
+
+  /** The live keys of a workspace with their values' texts, as it was at `heads`; null where these are not known. */
+  async stateAt(id: WorkspaceId, heads: readonly string[]): Promise<[key: string, json: string][] | null> {
+    return this.#oneByOne(async () => {
+      const stored = await readHistory(id, this.#slotOf(id).shard);
+      return stored === undefined ? null : this.#options.historyWork.stateAt(stored.strategy, stored.history, heads);
+    });
+  }
+
+  /** As `Workspace.configure`. @throws ShardDownError */
+  configure(id: WorkspaceId, settings: WorkspaceSettings): Promise<Outcome> {
+    return this.use(id, (workspace) => workspace.configure(settings));
+  }
+
+  /** As `Workspace.delete`. @throws ShardDownError */
+  delete(id: WorkspaceId): Promise<Outcome> {
+    return this.use(id, (workspace) => workspace.delete());
+  }
+
+  /** Asks for a turn of the commit loop of the workspace's shard. */
+  schedule(id: WorkspaceId, committer: Committer): void {
+    this.#slotOf(id).loop.schedule(committer);
+  }
+
+  /** As `Shard.usage`. */
+  usage(id: WorkspaceId, first: number, end: number): ReturnType<SupervisedShard['usage']> {
+    return this.#slotOf(id).shard.usage(id, first, end);
+  }
+
   /** Resolves when everything that was submitted is durable. */
   async idle(): Promise<void> {
     await Promise.all(this.#shards.map(({ loop }) => loop.idle()));
@@ -134,22 +178,30 @@ export class Workspaces {
   }
 
   async #load(id: WorkspaceId): Promise<Workspace> {
-    const { broadcaster, now, compactFromBytes } = this.#options;
+    const { broadcaster, now, compactFromBytes, limits, onUpdated } = this.#options;
     const { loop } = this.#slotOf(id);
     return new Workspace(id, await this.#readState(id), {
       broadcaster,
       now,
       compactFromBytes,
+      limits,
+      updated: onUpdated,
       schedule: (one) => loop.schedule(one),
       compact: (one) => this.#compact(one),
     });
   }
 
   async #readState(id: WorkspaceId): Promise<WorkspaceState> {
-    const { createStrategy, opIdMemoryMs } = this.#options;
-    const state = new WorkspaceState(createStrategy(), opIdMemoryMs);
+    const state = new WorkspaceState(this.#options.state);
     await state.read(id, this.#slotOf(id).shard);
     return state;
+  }
+
+  /** A whole history may be large: no more than one is in memory. */
+  #oneByOne<T>(read: () => Promise<T>): Promise<T> {
+    const reading = this.#historyReads.then(read);
+    this.#historyReads = reading.catch(() => undefined); // who asked is told
+    return reading;
   }
 
   /** One after the other: it is work in the background. */
@@ -160,8 +212,13 @@ export class Workspaces {
       const { shard, loop } = this.#slotOf(id);
       try {
         await this.use(id, ({ state }) => {
-          const schedule = (one: Committer) => (this.#closing ? one.turnFailed() : loop.schedule(one));
-          return new Compaction(id, EPOCH, shard, schedule).run(state);
+          const { now, historyWork } = this.#options;
+          return new Compaction(id, state, {
+            source: shard,
+            pack: (...input) => historyWork.pack(...input),
+            schedule: (one: Committer) => (this.#closing ? one.turnFailed() : loop.schedule(one)),
+            now,
+          }).run();
         });
         this.#options.onCompacted(id);
       } catch (error) {

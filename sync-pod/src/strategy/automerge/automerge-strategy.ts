@@ -1,4 +1,18 @@
-import type { Op, Plan, RegisterView, Strategy, StrategyRecord } from '../strategy.ts';
+import type { WorkspaceSettings } from '@etherply/protocol';
+import { KnownHeads } from '../known-heads.ts';
+import { StateSize } from '../state-size.ts';
+import {
+  type Message,
+  NO_REFUSALS,
+  type Op,
+  type Plan,
+  type RegisterView,
+  refuseRules,
+  SettingsError,
+  type Strategy,
+  type StrategyRecord,
+} from '../strategy.ts';
+import { authorsText } from './authorship.ts';
 import {
   type ChangeHeader,
   type DecodedWrites,
@@ -8,7 +22,6 @@ import {
   type RootWrite,
 } from './change.ts';
 import type { HeavyWork } from './heavy-work.ts';
-import { KnownHeads } from './known-heads.ts';
 import { decodeStateChunk, type Entry, encodeState, type Register } from './state-chunks.ts';
 
 interface AutomergePlan extends Plan {
@@ -30,6 +43,7 @@ const NO_CHANGE = new Uint8Array(0);
  */
 export class AutomergeStrategy implements Strategy<AutomergePlan> {
   readonly name = 'automerge';
+  readonly size = new StateSize();
   readonly #actor: string;
   readonly #heavyWork: HeavyWork;
   readonly #registers = new Map<string, Register>();
@@ -44,35 +58,41 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
     this.#heavyWork = heavyWork;
   }
 
-  plan(ops: readonly Op[], nowMs: number): AutomergePlan | Promise<AutomergePlan> {
+  plan(messages: readonly Message[], nowMs: number): AutomergePlan | Promise<AutomergePlan> {
     const staged = new Map<string, readonly Entry[]>();
     const writes: RootWrite[] = [];
+    const users: string[] = [];
     const entries: (Entry | undefined)[] = [];
-    const effective: boolean[] = [];
+    const timestamps: (number | null)[] = [];
     let nextOp = this.#nextOp;
-    for (const { key, json, value } of ops) {
-      const held = staged.get(key) ?? this.#registers.get(key)?.entries ?? [];
-      const hasEffect = json !== undefined || held.length > 0;
-      effective.push(hasEffect);
-      if (!hasEffect) continue;
-      const entry = json === undefined ? undefined : { counter: nextOp, actor: this.#actor, json };
-      writes.push({ key, value: json === undefined ? undefined : value, pred: inOrder(held) });
-      entries.push(entry);
-      staged.set(key, entry === undefined ? [] : [entry]);
-      nextOp += opCount(value);
+    for (const { ops, author } of messages) {
+      for (const { key, json, value, timestamp } of ops) {
+        const held = staged.get(key) ?? this.#registers.get(key)?.entries ?? [];
+        if (json === undefined && held.length === 0) {
+          timestamps.push(null);
+          continue;
+        }
+        const entry = json === undefined ? undefined : { counter: nextOp, actor: this.#actor, json };
+        timestamps.push(timestamp ?? nowMs * 1000);
+        writes.push({ key, value: json === undefined ? undefined : value, pred: inOrder(held) });
+        users.push(author.userId);
+        entries.push(entry);
+        staged.set(key, entry === undefined ? [] : [entry]);
+        nextOp += opCount(value);
+      }
     }
-    if (writes.length === 0) {
-      return { data: NO_CHANGE, effective, heads: this.#heads, hash: undefined, nextOp, entries };
-    }
+    const unrefused = { timestamps, refusals: NO_REFUSALS, nextOp, entries };
+    if (writes.length === 0) return { ...unrefused, data: NO_CHANGE, heads: this.#heads, hash: undefined };
     const header: ChangeHeader = {
       actor: this.#actor,
       seq: (this.#seqs.get(this.#actor) ?? 0) + 1,
       startOp: this.#nextOp,
       deps: this.#heads,
       time: Math.floor(nowMs / 1000),
+      message: authorsText(users),
     };
     const finish = ({ bytes, hash }: { bytes: Uint8Array; hash: string }): AutomergePlan => {
-      return { data: bytes, effective, heads: [hash], hash, nextOp, entries };
+      return { ...unrefused, data: bytes, heads: [hash], hash };
     };
     if (nextOp - this.#nextOp < HEAVY_OPS) return finish(encodeWrites(header, writes));
     return this.#heavyWork.encode(header, writes).then(finish);
@@ -81,10 +101,11 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
   commit(plan: AutomergePlan, ops: readonly Op[], position: number): void {
     if (plan.hash === undefined) return;
     let write = 0;
-    for (const [i, { key, timestamp }] of ops.entries()) {
-      if (!plan.effective[i]) continue;
+    for (const [i, { key }] of ops.entries()) {
+      const timestamp = plan.timestamps[i] ?? null;
+      if (timestamp === null) continue;
       const entry = plan.entries[write++];
-      this.#registers.set(key, { entries: entry === undefined ? [] : [entry], timestamp, position });
+      this.#set(key, { entries: entry === undefined ? [] : [entry], timestamp, position });
     }
     this.#seqs.set(this.#actor, (this.#seqs.get(this.#actor) ?? 0) + 1);
     this.#nextOp = plan.nextOp;
@@ -107,7 +128,7 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
       const kept = (this.#registers.get(key)?.entries ?? []).filter((entry) => !gone.has(idOf(entry)));
       if (json !== undefined) kept.push({ counter, actor: change.actor, json });
       const entries = kept.sort((a, b) => b.counter - a.counter || (a.actor < b.actor ? 1 : -1));
-      this.#registers.set(key, { entries, timestamp: timestamps[i] ?? change.time * 1e6, position });
+      this.#set(key, { entries, timestamp: timestamps[i] ?? change.time * 1e6, position });
     }
     this.#seqs.set(change.actor, change.seq);
     this.#nextOp = Math.max(this.#nextOp, change.startOp + change.opCount);
@@ -124,6 +145,11 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
       if (register.position > position) changed.push(viewOf(key, register));
     }
     return changed;
+  }
+
+  get(key: string): RegisterView | undefined {
+    const register = this.#registers.get(key);
+    return register && viewOf(key, register);
   }
 
   view(): Iterable<RegisterView> {
@@ -149,7 +175,7 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
   restore(chunk: Uint8Array): void {
     const part = decodeStateChunk(chunk);
     if ('registers' in part) {
-      for (const [key, register] of part.registers) this.#registers.set(key, register);
+      for (const [key, register] of part.registers) this.#set(key, register);
       return;
     }
     this.#heads = [...part.frontier.heads];
@@ -158,8 +184,16 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
     for (const [hash, position] of part.frontier.known) this.#known.add(hash, position);
   }
 
-  pack(packed: Uint8Array, data: Uint8Array): Promise<Uint8Array> {
-    return this.#heavyWork.pack(packed, data);
+  configure(settings: WorkspaceSettings): void {
+    refuseRules(settings);
+    if (settings.retention?.history === 'drop') {
+      throw new SettingsError('retention: the history of an automerge workspace is its document and cannot be dropped');
+    }
+  }
+
+  #set(key: string, register: Register): void {
+    this.size.changed(key, this.#registers.get(key)?.entries[0]?.json, register.entries[0]?.json);
+    this.#registers.set(key, register);
   }
 
   /** Lets go of deleted keys that no heads we know are older than: nobody can ask what changed since before them. */

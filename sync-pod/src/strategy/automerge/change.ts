@@ -25,6 +25,7 @@ export interface ChangeHeader {
   readonly deps: readonly string[];
   /** Unix seconds. */
   readonly time: number;
+  readonly message: string;
 }
 
 /** How many Automerge ops writing `value` takes: one for itself and one for everything in it. */
@@ -67,9 +68,9 @@ class ChangeDraft {
   }
 
   encode(): Uint8Array {
-    const { actor, seq, startOp, deps, time } = this.#header;
+    const { actor, seq, startOp, deps, time, message } = this.#header;
     const ops = this.#ops as LibraryOps;
-    const bytes = encodeChange({ actor, author: null, seq, startOp, time, message: null, deps: [...deps], ops });
+    const bytes = encodeChange({ actor, author: null, seq, startOp, time, message, deps: [...deps], ops });
     this.#exactFloats.putInto(bytes);
     return bytes;
   }
@@ -110,7 +111,7 @@ export interface DecodedWrite {
 
 /** A change as writes to the root map, with what is needed to place it in history. */
 export interface DecodedWrites {
-  readonly change: Pick<DecodedChange, 'actor' | 'seq' | 'startOp' | 'time' | 'deps' | 'hash'> & {
+  readonly change: Pick<DecodedChange, 'actor' | 'seq' | 'startOp' | 'time' | 'deps' | 'hash' | 'message'> & {
     /** Automerge ops, nested ones included. */
     readonly opCount: number;
   };
@@ -146,8 +147,8 @@ export function decodeWrites(bytes: Uint8Array): DecodedWrites {
     counter += 1;
   }
   const writes = roots.map(({ node, ...root }) => ({ ...root, json: node === undefined ? undefined : textOf(node) }));
-  const { actor, seq, startOp, time, deps, hash, ops } = change;
-  return { change: { actor, seq, startOp, time, deps, hash, opCount: ops.length }, writes };
+  const { actor, seq, startOp, time, deps, hash, message, ops } = change;
+  return { change: { actor, seq, startOp, time, deps, hash, message, opCount: ops.length }, writes };
 }
 
 function nodeOf(op: DecodedOp, hash: string): string | Container | undefined {

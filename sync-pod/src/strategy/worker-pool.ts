@@ -1,11 +1,12 @@
 import { Piscina } from 'piscina';
-import type { HeavyWork } from './heavy-work.ts';
+import type { HeavyWork } from './automerge/heavy-work.ts';
+import type { HistoryWork } from './history.ts';
 
 /** A thread that has packed a large document keeps the memory for it until it ends. */
 const IDLE_MS = 5_000;
 
 /** Does heavy work on worker threads, which are started when there is some and end when there has been none for a while. */
-export class WorkerPool implements HeavyWork {
+export class WorkerPool implements HeavyWork, HistoryWork {
   readonly #pool = new Piscina({
     filename: new URL('./worker.js', import.meta.url).href,
     minThreads: 0,
@@ -21,8 +22,16 @@ export class WorkerPool implements HeavyWork {
     return this.#pool.run(input, { name: 'decode' });
   }
 
-  pack(...input: Parameters<HeavyWork['pack']>): ReturnType<HeavyWork['pack']> {
+  pack(...input: Parameters<HistoryWork['pack']>): ReturnType<HistoryWork['pack']> {
     return this.#pool.run(input, { name: 'pack' });
+  }
+
+  page(...input: Parameters<HistoryWork['page']>): ReturnType<HistoryWork['page']> {
+    return this.#pool.run(input, { name: 'page' });
+  }
+
+  stateAt(...input: Parameters<HistoryWork['stateAt']>): ReturnType<HistoryWork['stateAt']> {
+    return this.#pool.run(input, { name: 'stateAt' });
   }
 
   close(): Promise<void> {

@@ -1,0 +1,63 @@
+import { unwatchFile, watchFile } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { createSecureContext } from 'node:tls';
+
+/** How often the files are looked at, in milliseconds. A mounted secret changes by a link, which only looking finds. */
+const LOOK_MS = 1000;
+
+/** The certificate or its key cannot be used; the message says what to do. */
+export class CertificateError extends Error {
+  override readonly name = 'CertificateError';
+}
+
+interface Files {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+/** A certificate and its key, in PEM files that may be replaced at any time. */
+export class Certificate implements Files {
+  readonly certFile: string;
+  readonly keyFile: string;
+  #content: string;
+
+  private constructor({ certFile, keyFile }: Files, content: string) {
+    this.certFile = certFile;
+    this.keyFile = keyFile;
+    this.#content = content;
+  }
+
+  /** @throws CertificateError */
+  static async load(files: Files): Promise<Certificate> {
+    return new Certificate(files, await readPair(files));
+  }
+
+  /** Calls `changed` when the files hold another certificate with its key; until they do, `broken` says why not. */
+  watch(changed: () => void, broken: (error: Error) => void): void {
+    const look = () => {
+      readPair(this).then((content) => {
+        if (content === this.#content) return;
+        this.#content = content;
+        changed();
+      }, broken);
+    };
+    for (const file of [this.certFile, this.keyFile]) watchFile(file, { interval: LOOK_MS, persistent: false }, look);
+  }
+
+  unwatch(): void {
+    for (const file of [this.certFile, this.keyFile]) unwatchFile(file);
+  }
+}
+
+async function readPair({ certFile, keyFile }: Files): Promise<string> {
+  try {
+    const [cert, key] = await Promise.all([readFile(certFile, 'utf8'), readFile(keyFile, 'utf8')]);
+    createSecureContext({ cert, key }); // throws where they do not belong together
+    return cert + key;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CertificateError(`${certFile} and ${keyFile} are no certificate and its key in PEM: ${reason}`, {
+      cause: error,
+    });
+  }
+}

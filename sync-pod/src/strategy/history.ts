@@ -1,0 +1,45 @@
+import type { StrategyName } from '@etherply/protocol';
+
+/** What was kept of the records of a workspace, oldest first. */
+export interface StoredHistory {
+  /** The heads at which it begins: what was before has been dropped. Empty: nothing has. */
+  readonly base: readonly string[];
+  /** What `pack` gave; may be empty. */
+  readonly packed: Uint8Array;
+  /** The `data` of the records after that, concatenated. */
+  readonly rest: Uint8Array;
+}
+
+/** One commit as history shows it. */
+export interface HistoricRecord {
+  readonly hash: string;
+  readonly actor: string;
+  /** Unix microseconds. */
+  readonly timestamp: number;
+  readonly message: string | null;
+  /** `json` undefined: deleted. `user` null: not known. */
+  readonly ops: readonly { readonly key: string; readonly json: string | undefined; readonly user: string | null }[];
+}
+
+/** Which records to show: the `limit` newest, of those before the one named `before` where it is given. */
+export interface Page {
+  readonly limit: number;
+  readonly before: string | undefined;
+}
+
+/** How a strategy's records are read long after they were written. Takes long: to be called on a worker thread. */
+export interface HistoryReader {
+  /** The whole history, packed. */
+  pack(history: StoredHistory): Promise<Uint8Array>;
+  /** Newest first; null where there is no record named `before`. */
+  page(history: StoredHistory, page: Page): HistoricRecord[] | null;
+  /** Each live key with its value's text as it was at `heads`; null where they are not known. */
+  stateAt(history: StoredHistory, heads: readonly string[]): Promise<[key: string, json: string][] | null>;
+}
+
+/** As `HistoryReader`, off the event loop. */
+export interface HistoryWork {
+  pack(strategy: StrategyName, history: StoredHistory): Promise<Uint8Array>;
+  page(strategy: StrategyName, history: StoredHistory, page: Page): Promise<HistoricRecord[] | null>;
+  stateAt(strategy: StrategyName, history: StoredHistory, heads: readonly string[]): Promise<[string, string][] | null>;
+}

@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto';
+import { Encoder } from 'cbor-x';
+import { z } from 'zod';
+
+/** One write of a record. `json` undefined: a deletion. */
+export interface RecordedWrite {
+  readonly key: string;
+  readonly json: string | undefined;
+  /** Unix microseconds. */
+  readonly timestamp: number;
+  /** Orders the writes with the same timestamp. */
+  readonly logical: number;
+  readonly user: string;
+}
+
+/** What was written in one turn. */
+export interface RegisterRecord {
+  /** The process that made it. */
+  readonly actor: string;
+  /** Counts the records of an actor, from 1. */
+  readonly seq: number;
+  /** Unix milliseconds. */
+  readonly time: number;
+  readonly writes: readonly RecordedWrite[];
+}
+
+const VERSION = 1;
+const cbor = new Encoder({ useRecords: false, tagUint8Array: false });
+const wireForm = z.tuple([
+  z.literal(VERSION),
+  z.string(),
+  z.int(),
+  z.number(),
+  z.array(z.string()),
+  z.array(z.tuple([z.string(), z.string().nullable(), z.number(), z.int(), z.int()])),
+]);
+
+/** CBOR array: version, actor, seq, time, users, writes as [key, json or null, timestamp, logical, index of the user]. */
+export function encodeRecord({ actor, seq, time, writes }: RegisterRecord): Uint8Array {
+  const users = [...new Set(writes.map(({ user }) => user))];
+  const indexes = new Map(users.map((user, i) => [user, i]));
+  const rows = writes.map(({ key, json, timestamp, logical, user }) => {
+    return [key, json ?? null, timestamp, logical, indexes.get(user)];
+  });
+  // The encoder reuses its buffer.
+  return Uint8Array.from(cbor.encode([VERSION, actor, seq, time, users, rows]));
+}
+
+/** @throws where the bytes are no record of a known version */
+export function decodeRecord(data: Uint8Array): RegisterRecord {
+  return fromWire(cbor.decode(data));
+}
+
+/** The records in a concatenation of encoded ones. */
+export function decodeRecords(data: Uint8Array): { record: RegisterRecord; data: Uint8Array }[] {
+  const records: { record: RegisterRecord; data: Uint8Array }[] = [];
+  if (data.length === 0) return records;
+  cbor.decodeMultiple(data, (item: unknown, start = 0, end = data.length) => {
+    records.push({ record: fromWire(item), data: data.subarray(start, end) });
+  });
+  return records;
+}
+
+/**
+ * The head after a record: all hashes of all records so far, combined so that the order in which they came does not matter.
+ * Replicas with the same records have the same head.
+ */
+export function headAfter(head: string | undefined, data: Uint8Array): string {
+  const sum = createHash('sha256').update(data).digest();
+  if (head === undefined) return sum.toString('hex');
+  const before = Buffer.from(head, 'hex');
+  for (let i = 0; i < sum.length; i += 1) sum[i] = (sum[i] ?? 0) ^ (before[i] ?? 0);
+  return sum.toString('hex');
+}
+
+function fromWire(item: unknown): RegisterRecord {
+  const [, actor, seq, time, users, rows] = wireForm.parse(item);
+  const writes = rows.map(([key, json, timestamp, logical, index]) => {
+    const user = users[index];
+    if (user === undefined) throw new Error('a write of a record names no user');
+    return { key, json: json ?? undefined, timestamp, logical, user };
+  });
+  return { actor, seq, time, writes };
+}

@@ -1,0 +1,38 @@
+import type { Json, WorkspaceSettings } from '@etherply/protocol';
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import { SettingsError } from '../strategy.ts';
+
+/** A document as a schema sees it: an object without a prototype, so that `__proto__` is a key like any other. */
+export type Document = Record<string, Json>;
+
+export interface Violation {
+  /** The key of the document under which it is; undefined where it is the document as a whole. */
+  readonly key: string | undefined;
+  readonly message: string;
+}
+
+/** The JSON Schema that a whole document keeps to. */
+export class DocumentSchema {
+  readonly #validate: ValidateFunction;
+
+  /** @throws SettingsError where it is no schema, or refers to another one */
+  constructor(schema: NonNullable<WorkspaceSettings['schema']>) {
+    try {
+      // `format` is an annotation in 2020-12, and unknown keywords are allowed.
+      this.#validate = new Ajv2020({ strict: false, validateFormats: false, ownProperties: true }).compile(schema);
+    } catch (error) {
+      throw new SettingsError(`schema: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+
+  check(document: Document): Violation | undefined {
+    if (this.#validate(document)) return undefined;
+    const error = this.#validate.errors?.[0];
+    const path = error?.instancePath ?? '';
+    const [, key] = path.split('/');
+    return {
+      key: key?.replaceAll('~1', '/').replaceAll('~0', '~'),
+      message: `${path === '' ? 'the document' : path} ${error?.message ?? 'breaks the schema'}`,
+    };
+  }
+}

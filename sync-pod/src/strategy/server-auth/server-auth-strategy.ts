@@ -1,0 +1,221 @@
+import type { Json, WorkspaceSettings } from '@etherply/protocol';
+import { z } from 'zod';
+import { decodeRecord, encodeRecord, type RecordedWrite } from '../registers/record.ts';
+import { RegisterMap } from '../registers/register-map.ts';
+import {
+  type Message,
+  type Op,
+  type Plan,
+  type Refusal,
+  type RegisterView,
+  SettingsError,
+  type Strategy,
+  type StrategyRecord,
+} from '../strategy.ts';
+import { type Document, DocumentSchema } from './document-schema.ts';
+import { KeyRules } from './key-rules.ts';
+
+interface ServerAuthPlan extends Plan {
+  readonly writes: readonly RecordedWrite[];
+}
+
+const NO_RECORD = new Uint8Array(0);
+const extraForm = z.object({ seq: z.int() });
+
+/**
+ * The server is the source of truth: every op is checked against a schema and rules, and gets its place in one order. What
+ * clients say of the time is ignored.
+ */
+export class ServerAuthStrategy implements Strategy<ServerAuthPlan> {
+  readonly name = 'server-auth';
+  readonly #actor: string;
+  readonly #registers = new RegisterMap();
+  #seq = 0;
+  #rules = new KeyRules([]);
+  #schema: DocumentSchema | undefined;
+  /** What the registers hold, as the schema sees it; only where there is a schema. */
+  #document: Document | undefined;
+
+  constructor(actor: string) {
+    this.#actor = actor;
+  }
+
+  get size() {
+    return this.#registers.size;
+  }
+
+  plan(messages: readonly Message[], nowMs: number): ServerAuthPlan {
+    const draft = new Draft(this.#registers, this.#schema === undefined ? undefined : this.#wholeDocument());
+    const refusals = new Map<number, Refusal>();
+    const timestamps: (number | null)[] = [];
+    const writes: RecordedWrite[] = [];
+    for (const [i, { ops, author }] of messages.entries()) {
+      const refusal = this.#write(draft, { ops, author }, nowMs);
+      if (refusal !== undefined) {
+        draft.undo();
+        refusals.set(i, refusal);
+        for (const _ of ops) timestamps.push(null);
+        continue;
+      }
+      const effective = draft.keep();
+      for (const [n, { key, json }] of ops.entries()) {
+        const timestamp = effective[n] ? nowMs * 1000 : null;
+        timestamps.push(timestamp);
+        if (timestamp !== null) writes.push({ key, json, timestamp, logical: 0, user: author.userId });
+      }
+    }
+    draft.end();
+    const record = { actor: this.#actor, seq: this.#seq + 1, time: nowMs, writes };
+    const data = writes.length === 0 ? NO_RECORD : encodeRecord(record);
+    const heads = data.length === 0 ? this.heads() : [this.#registers.headAfter(data)];
+    return { data, timestamps, heads, refusals, writes };
+  }
+
+  commit({ data, heads, writes }: ServerAuthPlan, _ops: readonly Op[], position: number): void {
+    const [head] = heads;
+    if (data.length > 0 && head !== undefined) this.#apply(this.#actor, this.#seq + 1, writes, head, position);
+  }
+
+  receive({ data }: StrategyRecord, position: number): void {
+    if (data.length === 0) return;
+    const { actor, seq, writes } = decodeRecord(data);
+    if (seq <= this.#seq) return;
+    if (seq !== this.#seq + 1) throw new Error(`record ${seq} came after record ${this.#seq}`);
+    this.#apply(actor, seq, writes, this.#registers.headAfter(data), position);
+  }
+
+  since(heads: readonly string[]): RegisterView[] | null {
+    return this.#registers.since(heads);
+  }
+
+  get(key: string): RegisterView | undefined {
+    return this.#registers.viewOf(key);
+  }
+
+  view(): Iterable<RegisterView> {
+    return this.#registers.view();
+  }
+
+  heads(): readonly string[] {
+    return this.#registers.heads();
+  }
+
+  snapshot(): Iterable<Uint8Array> {
+    return this.#registers.snapshot({ seq: this.#seq }, () => true);
+  }
+
+  restore(chunk: Uint8Array): void {
+    const added = this.#registers.restore(chunk);
+    if (added !== undefined) this.#seq = extraForm.parse(added.extra).seq;
+    this.#document = undefined;
+  }
+
+  configure({ schema, rules }: WorkspaceSettings): void {
+    const next = schema === undefined ? undefined : new DocumentSchema(schema);
+    // An empty workspace may be filled by a first write that brings all that is required.
+    if (next !== undefined && this.heads().length > 0) {
+      const violation = next.check(this.#wholeDocument());
+      if (violation !== undefined) throw new SettingsError(`what is in the workspace breaks it: ${violation.message}`);
+    }
+    this.#schema = next;
+    this.#rules = new KeyRules(rules ?? []);
+    if (next === undefined) this.#document = undefined;
+  }
+
+  /** Writes a message to the draft; gives the reason where it must be taken back. */
+  #write(draft: Draft, { ops, author }: Message, nowMs: number): Refusal | undefined {
+    for (const op of ops) {
+      const refusal = this.#rules.check(op, author, draft.get(op.key), nowMs);
+      if (refusal !== undefined) return refusal;
+      draft.set(op);
+    }
+    const violation = draft.document && this.#schema?.check(draft.document);
+    if (violation === undefined) return undefined;
+    const { key = ops.at(-1)?.key ?? '', message } = violation;
+    return { key, code: 'schema_violation', message };
+  }
+
+  #wholeDocument(): Document {
+    if (this.#document === undefined) {
+      this.#document = Object.create(null) as Document;
+      for (const { key, json } of this.#registers.view())
+        if (json !== undefined) this.#document[key] = JSON.parse(json);
+    }
+    return this.#document;
+  }
+
+  #apply(actor: string, seq: number, writes: readonly RecordedWrite[], head: string, position: number): void {
+    for (const { key, json, timestamp, logical } of writes) {
+      this.#registers.set(key, { json, timestamp, logical, actor, position });
+      if (this.#document === undefined) continue;
+      if (json === undefined) delete this.#document[key];
+      else this.#document[key] = JSON.parse(json);
+    }
+    this.#seq = seq;
+    this.#registers.advance(head, position);
+  }
+}
+
+/** What would be, while a turn is planned. The document is written to and put back as it was in the end. */
+class Draft {
+  readonly document: Document | undefined;
+  readonly #registers: RegisterMap;
+  /** Of the messages kept so far. */
+  readonly #staged = new Map<string, string | undefined>();
+  #message = new Map<string, string | undefined>();
+  #effective: boolean[] = [];
+  #before: [key: string, value: Json | undefined][] = [];
+  #kept: [key: string, value: Json | undefined][] = [];
+
+  constructor(registers: RegisterMap, document: Document | undefined) {
+    this.#registers = registers;
+    this.document = document;
+  }
+
+  get(key: string): string | undefined {
+    if (this.#message.has(key)) return this.#message.get(key);
+    return this.#staged.has(key) ? this.#staged.get(key) : this.#registers.get(key)?.json;
+  }
+
+  set({ key, json, value }: Op): void {
+    this.#effective.push(json !== undefined || this.get(key) !== undefined);
+    this.#message.set(key, json);
+    if (this.document === undefined) return;
+    this.#before.push([key, this.document[key]]);
+    put(this.document, key, value);
+  }
+
+  /** The message has no effect. */
+  undo(): void {
+    this.#restore(this.#before);
+    this.#next();
+  }
+
+  /** The message has effect: for each of its ops, whether it changes anything. */
+  keep(): readonly boolean[] {
+    for (const [key, json] of this.#message) this.#staged.set(key, json);
+    this.#kept.push(...this.#before);
+    const effective = this.#effective;
+    this.#next();
+    return effective;
+  }
+
+  end(): void {
+    this.#restore(this.#kept);
+  }
+
+  #restore(before: readonly [string, Json | undefined][]): void {
+    if (this.document !== undefined) for (const [key, value] of before.toReversed()) put(this.document, key, value);
+  }
+
+  #next(): void {
+    this.#message = new Map();
+    this.#effective = [];
+    this.#before = [];
+  }
+}
+
+function put(document: Document, key: string, value: Json | undefined): void {
+  if (value === undefined) delete document[key];
+  else document[key] = value;
+}

@@ -1,0 +1,92 @@
+import type { WorkspaceId } from '@etherply/protocol';
+import type { RegisterView, Strategy } from '../strategy/strategy.ts';
+import type { Announcement, Broadcaster } from './broadcaster.ts';
+import { eventText, opFrame, opsFrame } from './frames.ts';
+import type { Submission } from './submission.ts';
+import type { Turn } from './turn.ts';
+
+/** Whose ops these are is in the log, but not told apart where they are sent again as the state of their keys. */
+export const SYSTEM_USER = '';
+
+/** Ops of one user, as others are told of them. */
+export function announcementOf(views: readonly RegisterView[], user: string, heads: readonly string[]): Announcement {
+  const events = views.map(eventText);
+  return {
+    singles: () => events.map((event) => opFrame(event, user)),
+    batch: () => opsFrame(events, user, heads),
+  };
+}
+
+/**
+ * Tells everyone what a turn did. One frame for each origin, in commit order; each sender's acks stand where its ops stand.
+ * @returns how many ops had an effect
+ */
+export function announceTurn(
+  { plan, accepted, ops }: Turn,
+  workspace: WorkspaceId,
+  strategy: Strategy,
+  broadcaster: Broadcaster,
+): number {
+  let op = 0;
+  let effective = 0;
+  for (let start = 0, end = 0; start < accepted.length; start = end) {
+    const first = accepted[start];
+    if (first === undefined) break;
+    end = endOfGroup(accepted, start);
+    const { origin, author } = first;
+    const views: RegisterView[] = [];
+    const lost: RegisterView[] = [];
+    for (let index = start; index < end; index += 1) {
+      const isRefused = plan.refusals.has(index);
+      for (let n = accepted[index]?.ops.length ?? 0; n > 0; n -= 1, op += 1) {
+        const one = ops[op];
+        const timestamp = plan.timestamps[op] ?? null;
+        if (one === undefined || isRefused) continue;
+        if (timestamp !== null) views.push({ key: one.key, json: one.json, timestamp });
+        else if (origin !== undefined) lost.push(...winnerOver(one, strategy));
+      }
+    }
+    effective += views.length;
+    if (views.length > 0) {
+      const receiver = origin?.isOpen ? origin : undefined;
+      broadcaster.announce(workspace, receiver, announcementOf(views, author.userId, plan.heads));
+    }
+    settleGroup(accepted, start, end, plan, strategy);
+    origin?.flushAcks();
+    // Its sender takes it for written, now that it is acked.
+    if (lost.length > 0) origin?.correct(announcementOf(lost, SYSTEM_USER, plan.heads));
+  }
+  return effective;
+}
+
+/** Those that follow each other and have the same origin. */
+function endOfGroup(accepted: readonly Submission[], start: number): number {
+  const origin = accepted[start]?.origin;
+  let end = start + 1;
+  while (origin !== undefined && accepted[end]?.origin === origin) end += 1;
+  return end;
+}
+
+function settleGroup(
+  accepted: readonly Submission[],
+  start: number,
+  end: number,
+  { refusals, heads }: Turn['plan'],
+  strategy: Strategy,
+): void {
+  for (let index = start; index < end; index += 1) {
+    const settle = accepted[index]?.settle;
+    const refusal = refusals.get(index);
+    if (refusal === undefined) settle?.({ ok: true, heads });
+    else {
+      const rejection = { ...refusal, held: strategy.get(refusal.key), heads };
+      settle?.({ ok: false, code: 'rejected', message: `${refusal.code}: ${refusal.message}`, rejection });
+    }
+  }
+}
+
+/** What the key of an op without effect holds, where that is something else. */
+function winnerOver({ key, json }: { key: string; json: string | undefined }, strategy: Strategy): RegisterView[] {
+  const held = strategy.get(key);
+  return held === undefined || held.json === json ? [] : [held];
+}

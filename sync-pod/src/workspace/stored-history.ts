@@ -1,0 +1,47 @@
+import { type StrategyName, strategyName, type WorkspaceId } from '@etherply/protocol';
+import type { StoredHistory } from '../strategy/history.ts';
+import { decodeEnvelope, SETTINGS_KIND } from './envelope.ts';
+import { decodeManifest, type Manifest } from './manifest.ts';
+import { Slices } from './slices.ts';
+import type { Source } from './workspace-state.ts';
+
+/**
+ * All that is kept of the records of a workspace, or undefined where there are none. A compaction in the meantime moves them:
+ * then it reads again.
+ */
+export async function readHistory(
+  workspace: WorkspaceId,
+  source: Source,
+): Promise<{ strategy: StrategyName; history: StoredHistory } | undefined> {
+  for (;;) {
+    const bytes = await source.manifest(workspace);
+    try {
+      return await read(workspace, source, bytes && decodeManifest(bytes));
+    } catch (error) {
+      const now = await source.manifest(workspace);
+      if (now === undefined || (bytes !== undefined && Buffer.compare(bytes, now) === 0)) throw error;
+    }
+  }
+}
+
+async function read(workspace: WorkspaceId, source: Source, manifest: Manifest | undefined) {
+  const slices = new Slices();
+  const pieces = async (first = 0, end = 0) => {
+    const read: Uint8Array[] = [];
+    if (first < end) for await (const piece of source.archive(workspace, first, end)) read.push(piece);
+    return read;
+  };
+  const packed = await pieces(manifest?.packed.first, manifest?.packed.end);
+  const rest = await pieces(manifest?.unpacked.first, manifest?.unpacked.end);
+  let kind: string | undefined = manifest?.kind;
+  for await (const entry of source.records(workspace, manifest?.position ?? 0)) {
+    const envelope = decodeEnvelope(entry.envelope);
+    if (envelope.kind === SETTINGS_KIND) continue;
+    kind = envelope.kind;
+    rest.push(envelope.data);
+    await slices.next();
+  }
+  if (kind === undefined) return undefined;
+  const history = { base: manifest?.historyBase ?? [], packed: Buffer.concat(packed), rest: Buffer.concat(rest) };
+  return { strategy: strategyName.parse(kind), history };
+}

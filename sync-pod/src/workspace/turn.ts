@@ -1,0 +1,102 @@
+import type { ErrorCode } from '@etherply/protocol';
+import type { Write } from '../storage/shard.ts';
+import type { Op, Plan } from '../strategy/strategy.ts';
+import type { EnvelopeOp } from './envelope.ts';
+import { fingerprintOf } from './op-memory.ts';
+import { QuotaCheck, type WorkspaceQuota } from './quota.ts';
+import { type Submission, UNAVAILABLE } from './submission.ts';
+import type { WorkspaceState } from './workspace-state.ts';
+
+/** Submissions in the order in which they will be committed. */
+export interface Sorted {
+  readonly accepted: readonly Submission[];
+  /** Those that have been answered already, or are refused: settled after the turn. */
+  readonly refused: readonly (() => void)[];
+  /** Of all accepted ones. */
+  readonly ops: readonly Op[];
+  /** Unix milliseconds. */
+  readonly time: number;
+}
+
+/** One turn of the commit loop. */
+export interface Turn extends Sorted {
+  readonly plan: Plan;
+  readonly write: Extract<Write, { kind: 'record' }> | undefined;
+}
+
+/**
+ * Leaves out resends and what may not be, and brings together what each origin sent, so that one frame can carry it in
+ * commit order.
+ */
+export function sortSubmissions(
+  waiting: readonly Submission[],
+  { strategy, settings, memory }: WorkspaceState,
+  quota: WorkspaceQuota,
+  now: number,
+): Sorted {
+  const byOrigin = new Map<unknown, Submission[]>();
+  const refused: (() => void)[] = [];
+  const fresh = new Map<string, number>();
+  const room = new QuotaCheck(strategy, quota);
+  const refuse = ({ settle }: Submission, code: ErrorCode, message: string) => {
+    refused.push(() => settle({ ok: false, code, message }));
+  };
+  for (const submission of waiting) {
+    const { author, id, ops, settle, origin, expectedHeads } = submission;
+    const fingerprint = id === undefined ? 0 : fingerprintOf(ops);
+    const name = id === undefined ? '' : JSON.stringify([author.userId, id]);
+    const seen = id === undefined ? undefined : (memory.recall(author.userId, id) ?? fresh.get(name));
+    if (seen !== undefined && seen !== fingerprint) {
+      refuse(
+        submission,
+        'id_reused',
+        'another op was sent under this id less than some minutes ago: give every op its own',
+      );
+    } else if (seen !== undefined) {
+      refused.push(() => settle({ ok: true, heads: strategy.heads() }));
+    } else if (settings.read_only === true) {
+      refuse(submission, 'permission_denied', 'the workspace is read-only');
+    } else if (expectedHeads !== undefined && (byOrigin.size > 0 || !sameHeads(expectedHeads, strategy.heads()))) {
+      refuse(submission, 'precondition_failed', 'the workspace has changed since these heads: read it again');
+    } else if (!room.admits(ops)) {
+      refuse(submission, 'quota_exceeded', `a workspace may have ${quota.maxKeys} keys and ${quota.maxBytes} bytes`);
+    } else {
+      if (id !== undefined) fresh.set(name, fingerprint);
+      const owner = origin ?? submission;
+      const mine = byOrigin.get(owner);
+      if (mine === undefined) byOrigin.set(owner, [submission]);
+      else mine.push(submission);
+    }
+  }
+  const accepted = [...byOrigin.values()].flat();
+  return { accepted, refused, ops: accepted.flatMap(({ ops }) => ops), time: now };
+}
+
+/** What the envelope says of the ops, and what is remembered of their ids. Refused messages are as if never sent. */
+export function envelopeOps({ accepted, time }: Sorted, plan: Plan, { memory }: WorkspaceState): EnvelopeOp[] {
+  let op = 0;
+  return accepted.flatMap(({ author, id, ops }, index) => {
+    const timestamps = plan.timestamps.slice(op, op + ops.length);
+    op += ops.length;
+    if (plan.refusals.has(index)) return [];
+    const fingerprint = id === undefined ? 0 : fingerprintOf(ops);
+    if (id !== undefined) memory.remember(author.userId, id, fingerprint, time);
+    return timestamps.map((timestamp, i) => ({
+      user: author.userId,
+      // The id stands for the whole message: its first op carries it.
+      id: i === 0 ? (id ?? null) : null,
+      fingerprint: i === 0 ? fingerprint : 0,
+      timestamp,
+    }));
+  });
+}
+
+/** It may or may not have happened: whoever sent it finds out by sending it again. */
+export function settleUnavailable({ accepted, refused }: Sorted): void {
+  for (const { settle } of accepted) settle(UNAVAILABLE);
+  for (const settle of refused) settle();
+}
+
+function sameHeads(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((hash) => b.includes(hash));
+}
