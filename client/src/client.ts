@@ -308,8 +308,9 @@ export class Client {
   }
 
   #began(frame: StateFrame): void {
-    this.#session = frame;
-    this.#resumePoint.reset(frame.heads);
+    const { session_id, user_id, scopes, strategy, heads } = frame;
+    this.#session = { session_id, user_id, scopes, strategy };
+    this.#resumePoint.reset(heads);
     this.#tokenEnds(frame.expires_at);
   }
 

@@ -17,6 +17,8 @@ export interface Envelope {
 }
 
 const KEY_BYTES = 256;
+/** No other client's clock takes this one's further into the future: the server would not follow. */
+const MAX_AHEAD_MS = 60_000;
 const utf8 = new TextEncoder();
 
 export function enclose(message: Message): Envelope {
@@ -42,9 +44,10 @@ export class MessageFactory {
     this.#maxBytes = maxBytes;
   }
 
-  /** A write made from now on comes after this time, whatever the clock of this machine says. */
+  /** A write made from now on comes after these ops, also where the clock of this machine is behind. */
   saw(ops: readonly OpEvent[]): void {
-    for (const { timestamp } of ops) this.#latest = Math.max(this.#latest, timestamp);
+    const bound = (Date.now() + MAX_AHEAD_MS) * 1000;
+    for (const { timestamp } of ops) this.#latest = Math.max(this.#latest, Math.min(timestamp, bound));
   }
 
   /** @throws EtherPlyError `bad_request` or `too_large`, where the server would refuse it */

@@ -114,6 +114,14 @@ test('a write comes after what was seen, also where the clock of this machine is
   expect((await peer.take('op')).payload.timestamp).toBe(timestamp + 1);
 });
 
+test('but not after a time that is out of all reason', async () => {
+  const op = { key: 'k', value: 'mad', timestamp: Number.MAX_SAFE_INTEGER };
+  peer.send({ type: 'ops', payload: [op], user_id: 'bob', heads: ['h1'] });
+  await next(client, 'change');
+  void client.set('k', 'mine');
+  expect((await peer.take('op')).payload.timestamp).toBeLessThanOrEqual((Date.now() + 60_000) * 1000 + 1);
+});
+
 test('a listener that throws is reported and stops nobody', async () => {
   const reports = jest.spyOn(globalThis, 'queueMicrotask').mockImplementation(() => undefined);
   const keys: string[] = [];
