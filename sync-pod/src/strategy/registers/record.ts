@@ -35,30 +35,39 @@ const wireForm = z.tuple([
   z.array(z.tuple([z.string(), z.string().nullable(), z.number(), z.int(), z.int()])),
 ]);
 
-/** CBOR array: version, actor, seq, time, users, writes as [key, json or null, timestamp, logical, index of the user]. */
+const LENGTH_BYTES = 4;
+
+/**
+ * The length of what follows (4 bytes, big-endian), so that a concatenation can be cut; then a CBOR array: version, actor, seq,
+ * time, users, writes as [key, json or null, timestamp, logical, index of the user].
+ */
 export function encodeRecord({ actor, seq, time, writes }: RegisterRecord): Uint8Array {
   const users = [...new Set(writes.map(({ user }) => user))];
   const indexes = new Map(users.map((user, i) => [user, i]));
   const rows = writes.map(({ key, json, timestamp, logical, user }) => {
     return [key, json ?? null, timestamp, logical, indexes.get(user)];
   });
-  // The encoder reuses its buffer.
-  return Uint8Array.from(cbor.encode([VERSION, actor, seq, time, users, rows]));
+  const content = cbor.encode([VERSION, actor, seq, time, users, rows]);
+  const data = Buffer.allocUnsafe(LENGTH_BYTES + content.length);
+  data.writeUInt32BE(content.length);
+  data.set(content, LENGTH_BYTES);
+  return data;
 }
 
 /** @throws where the bytes are no record of a known version */
 export function decodeRecord(data: Uint8Array): RegisterRecord {
-  return fromWire(cbor.decode(data));
+  return fromWire(cbor.decode(data.subarray(LENGTH_BYTES)));
 }
 
-/** The records in a concatenation of encoded ones. */
-export function decodeRecords(data: Uint8Array): { record: RegisterRecord; data: Uint8Array }[] {
-  const records: { record: RegisterRecord; data: Uint8Array }[] = [];
-  if (data.length === 0) return records;
-  cbor.decodeMultiple(data, (item: unknown, start = 0, end = data.length) => {
-    records.push({ record: fromWire(item), data: data.subarray(start, end) });
-  });
-  return records;
+/** The records in a concatenation of encoded ones, each with its part of it. */
+export function* decodeRecords(data: Uint8Array): Iterable<{ record: RegisterRecord; data: Uint8Array }> {
+  const lengths = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  for (let start = 0, end = 0; start < data.length; start = end) {
+    end = start + LENGTH_BYTES + lengths.getUint32(start);
+    if (end > data.length) throw new Error('the history ends within a record');
+    const part = data.subarray(start, end);
+    yield { record: decodeRecord(part), data: part };
+  }
 }
 
 /**

@@ -2,10 +2,10 @@ import * as Automerge from '@automerge/automerge';
 import type { Json } from '@etherply/protocol';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { automergeHistory } from '../src/strategy/automerge/automerge-history.ts';
-import { AutomergeStrategy } from '../src/strategy/automerge/automerge-strategy.ts';
-import { heavyWork } from '../src/strategy/automerge/heavy-work.ts';
-import type { Op, StrategyRecord } from '../src/strategy/strategy.ts';
+import { automergeHistory } from '../../src/strategy/automerge/automerge-history.ts';
+import { AutomergeStrategy } from '../../src/strategy/automerge/automerge-strategy.ts';
+import { heavyWork } from '../../src/strategy/automerge/heavy-work.ts';
+import type { Op, StrategyRecord } from '../../src/strategy/strategy.ts';
 
 type Step = { actor: number; writes: { key: string; value: unknown }[] } | { hear: boolean } | { compact: number };
 
