@@ -175,6 +175,80 @@ test('what is written while there is no pod arrives once, also by a client of a 
   await left.close();
 });
 
+test('sessions see each other come, say something of themselves, and go', async () => {
+  const alice = connectTo('alice');
+  alice.setPresence({ cursor: 1 }, 'typing');
+  await alice.ready();
+  const bob = connectTo('bob');
+  const others = () => [...bob.presence.values()].map(({ user_id, status, payload }) => ({ user_id, status, payload }));
+  const shown = async (expected: unknown) => {
+    while (JSON.stringify(others()) !== JSON.stringify(expected)) await next(bob, 'presence');
+  };
+  await shown([{ user_id: 'alice', status: 'typing', payload: { cursor: 1 } }]);
+  alice.setPresence({ cursor: 2 });
+  await shown([{ user_id: 'alice', status: 'typing', payload: { cursor: 2 } }]);
+  await alice.close();
+  await shown([]);
+});
+
+/** Gives the workspace settings and a first key. */
+async function setUp(settings: unknown, first: { key: string; value: unknown }): Promise<void> {
+  const headers = await pod.authorization();
+  const put = { method: 'PUT', headers, body: JSON.stringify(settings) };
+  expect((await fetch(pod.url('/v1/workspaces/w/settings'), put)).status).toBe(200);
+  const post = { method: 'POST', headers, body: JSON.stringify(first) };
+  expect((await fetch(pod.url('/v1/workspaces/w/ops'), post)).status).toBe(200);
+}
+
+test('what the rules of a workspace refuse is taken back', async () => {
+  await setUp({ strategy: 'server-auth', rules: [{ key: 'score', max_step: 10 }] }, { key: 'score', value: 5 });
+  const alice = connectTo('alice');
+  await alice.ready();
+  const cheating = alice.set('score', 100);
+  const bystander = alice.set('name', 'Alice');
+  expect(alice.get('score')).toBe(100);
+  await expect(cheating).rejects.toMatchObject({ code: 'step_too_large', key: 'score' });
+  await bystander;
+  expect(alice.toJSON()).toEqual({ score: 5, name: 'Alice' });
+  expect(Object.fromEntries(alice.confirmed)).toEqual(await stored());
+});
+
+test('of two writes the later one stays in an lww workspace, also where the earlier one comes later', async () => {
+  await setUp({ strategy: 'lww' }, { key: 'first', value: 0 });
+  const path = join(directory, 'outbox');
+  const offline = connectTo('alice', { url: 'ws://127.0.0.1:1', outbox: fileOutbox(path) });
+  offline.set('k', 'earlier');
+  offline.set('only', 'mine');
+  await offline.close();
+  const bob = connectTo('bob');
+  await bob.set('k', 'later');
+  const alice = connectTo('alice', { outbox: fileOutbox(path) });
+  await seen(alice, () => alice.get('k') === 'earlier');
+  await seen(alice, () => alice.get('k') === 'later');
+  expect(alice.toJSON()).toEqual({ first: 0, k: 'later', only: 'mine' });
+  expect(await stored()).toEqual({ first: 0, k: 'later', only: 'mine' });
+});
+
+test('where the workspace is deleted the client is closed for good', async () => {
+  const alice = connectTo('alice');
+  await alice.set('k', 1);
+  const closed = next(alice, 'closed');
+  await fetch(pod.url('/v1/workspaces/w'), { method: 'DELETE', headers: await pod.authorization() });
+  expect(await closed).toMatchObject({ code: 'workspace_deleted' });
+});
+
+test('a client that is too fast for the pod gets everything through', async () => {
+  await pod.end('SIGKILL');
+  await pod.restart({ ETHERPLY_MAX_OPS_PER_SECOND: '200' });
+  const alice = connectTo('alice');
+  const errors: string[] = [];
+  alice.on('error', ({ code }) => errors.push(code));
+  await Promise.all(Array.from({ length: 1000 }, (_, n) => alice.set(`k${n}`, n)));
+  expect(errors).toContain('too_fast');
+  expect(Object.keys((await stored()) as object)).toHaveLength(1000);
+  expect(alice.toJSON()).toEqual(await stored());
+});
+
 test('after a reconnect only what changed is sent', async () => {
   const { WebSocket: Recorded, sockets } = recorded();
   const [alice, bob] = [connectTo('alice', { WebSocket: Recorded }), connectTo('bob')];
