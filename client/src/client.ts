@@ -60,6 +60,7 @@ export class Client {
   #ownPresence: { readonly payload: Json; readonly status?: string } | undefined;
   /** Why it is closed; undefined while it is not. */
   #end: EtherPlyError | undefined;
+  #outboxClosed: Promise<void> = Promise.resolve();
 
   constructor(options: ClientOptions) {
     const { outbox = memoryOutbox(), maxPending = 10_000, maxMessageBytes = 2 ** 20 } = options;
@@ -86,7 +87,7 @@ export class Client {
         changed: (status) => this.#statusChanged(status),
         failed: (error) => this.#emitter.emit('error', error),
         tooLarge: () => this.#dropLargest(),
-        ended: (error) => this.#ended(error),
+        ended: (error) => this.#finish(error, error),
       },
     );
     if (typeof addEventListener === 'function') addEventListener('online', this.#wake);
@@ -208,10 +209,12 @@ export class Client {
    * Ends the connection for good. Writes without an ack are rejected with `closed` but stay in the outbox.
    * Resolves when the outbox has kept them.
    */
-  async close(): Promise<void> {
-    if (this.#end !== undefined) return;
-    this.#connection.close();
-    await this.#finish(new EtherPlyError('closed', 'the client was closed'), undefined);
+  close(): Promise<void> {
+    if (this.#end === undefined) {
+      this.#connection.close();
+      this.#finish(new EtherPlyError('closed', 'the client was closed'), undefined);
+    }
+    return this.#outboxClosed;
   }
 
   async #load(): Promise<void> {
@@ -361,18 +364,14 @@ export class Client {
     if (ids.length > 0) void this.#keep((outbox) => outbox.remove(ids));
   }
 
-  #ended(error: EtherPlyError): void {
-    void this.#finish(error, error);
-  }
-
-  async #finish(end: EtherPlyError, told: EtherPlyError | undefined): Promise<void> {
+  #finish(end: EtherPlyError, told: EtherPlyError | undefined): void {
     this.#end = end;
+    this.#outboxClosed = this.#keep((outbox) => outbox.close());
     if (typeof addEventListener === 'function') removeEventListener('online', this.#wake);
     this.#failReady(end);
     for (const { reject } of this.#queue.drain()) reject?.(end);
     this.#emitter.emit('status', 'closed');
     this.#emitter.emit('closed', told);
-    await this.#keep((outbox) => outbox.close());
   }
 
   #outboxFailed(cause: unknown): void {
