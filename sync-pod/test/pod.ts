@@ -4,9 +4,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type AckFrame, type ServerFrame, serverFrame } from '@etherply/protocol';
+import {
+  type AckFrame,
+  type ServerFrame,
+  serverFrame,
+  type WorkspaceSettings,
+  workspaceAnswer,
+} from '@etherply/protocol';
 import { SignJWT } from 'jose';
 import { WebSocket } from 'ws';
+import type { z } from 'zod';
 
 export const SECRET = 'a secret for tests that is long enough';
 
@@ -22,6 +29,12 @@ interface PodOptions {
   readonly shards?: number;
   /** Where given, the data directory is a disk of this size, that only the pod sees. */
   readonly diskMegabytes?: number;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: unknown;
 }
 
 /** A sync pod in a process of its own, on a free port of loopback. */
@@ -114,6 +127,36 @@ export class Pod {
     const text = await (await fetch(this.url('/metrics'))).text();
     const line = text.split('\n').find((one) => one.startsWith(`${sample} `));
     return Number(line?.slice(sample.length) ?? 0);
+  }
+
+  /** A REST request, with a token of these claims; the answer's body parsed. */
+  async request(
+    method: 'GET' | 'PUT' | 'POST' | 'DELETE',
+    path: string,
+    {
+      body,
+      claims,
+      headers,
+    }: { body?: unknown; claims?: Record<string, unknown>; headers?: Record<string, string> } = {},
+  ): Promise<Answer> {
+    const answer = await fetch(this.url(path), {
+      method,
+      headers: { authorization: `Bearer ${await token(claims)}`, ...headers },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    return { status: answer.status, headers: answer.headers, body: await answer.json() };
+  }
+
+  /** Sets the settings of a workspace. */
+  async configure(workspace: string, settings: WorkspaceSettings): Promise<void> {
+    const { status, body } = await this.request('PUT', `/v1/workspaces/${workspace}/settings`, { body: settings });
+    if (status !== 200) throw new Error(`the settings were answered with ${status}: ${JSON.stringify(body)}`);
+  }
+
+  /** The state of a workspace, and its heads. */
+  async read(workspace: string, heads: readonly string[] = []): Promise<z.infer<typeof workspaceAnswer>> {
+    const { body } = await this.request('GET', `/v1/workspaces/${workspace}?heads=${heads.join(',')}`);
+    return workspaceAnswer.parse(body);
   }
 
   /** Headers of a request that may do everything. */

@@ -284,7 +284,8 @@ export class Session implements Subscriber {
     if (this.#ackCount === 0) queueMicrotask(() => this.flushAcks());
     if (id !== undefined) this.#ackIds.push(id);
     this.#ackCount += count;
-    this.#ackHeads = outcome.heads;
+    // Heads that it comes back with must not stand for what it has not been sent yet.
+    this.#ackHeads = this.#behindAt ?? outcome.heads;
   }
 
   /** One ack frame a commit, whatever the number of messages in it. */

@@ -72,7 +72,7 @@ export interface Strategy<P extends Plan = Plan> {
   commit(plan: P, ops: readonly Op[], position: number): void;
   /** Takes in a record from disk or from another pod; a record that is already in has no effect. One at a time. */
   receive(record: StrategyRecord, position: number): void | Promise<void>;
-  /** The registers that changed after `heads`, or null where these heads are not known. */
+  /** The registers that changed after `heads`, all after none; or null where these heads are not known. */
   since(heads: readonly string[]): RegisterView[] | null;
   /** What a key holds; undefined where it never held anything, or nobody can know of it any more. */
   get(key: string): RegisterView | undefined;

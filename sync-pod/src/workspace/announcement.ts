@@ -1,5 +1,5 @@
 import type { WorkspaceId } from '@etherply/protocol';
-import type { RegisterView, Strategy } from '../strategy/strategy.ts';
+import type { Op, RegisterView, Strategy } from '../strategy/strategy.ts';
 import type { Announcement, Broadcaster } from './broadcaster.ts';
 import { eventText, opFrame, opsFrame } from './frames.ts';
 import type { Submission } from './submission.ts';
@@ -19,6 +19,7 @@ export function announcementOf(views: readonly RegisterView[], user: string, hea
 
 /**
  * Tells everyone what a turn did. One frame for each origin, in commit order; each sender's acks stand where its ops stand.
+ * @param before the heads before the turn
  * @returns how many ops had an effect
  */
 export function announceTurn(
@@ -26,6 +27,7 @@ export function announceTurn(
   workspace: WorkspaceId,
   strategy: Strategy,
   broadcaster: Broadcaster,
+  before: readonly string[],
 ): number {
   let op = 0;
   let effective = 0;
@@ -34,6 +36,8 @@ export function announceTurn(
     if (first === undefined) break;
     end = endOfGroup(accepted, start);
     const { origin, author } = first;
+    // Only who has the last frame of the turn has all that these heads stand for.
+    const heads = end === accepted.length ? plan.heads : before;
     const views: RegisterView[] = [];
     const lost: RegisterView[] = [];
     for (let index = start; index < end; index += 1) {
@@ -43,20 +47,27 @@ export function announceTurn(
         const timestamp = plan.timestamps[op] ?? null;
         if (one === undefined || isRefused) continue;
         if (timestamp !== null) views.push({ key: one.key, json: one.json, timestamp });
-        else if (origin !== undefined) lost.push(...winnerOver(one, strategy));
+        else lost.push(...winnerOver(one, strategy));
       }
     }
     effective += views.length;
     if (views.length > 0) {
       const receiver = origin?.isOpen ? origin : undefined;
-      broadcaster.announce(workspace, receiver, announcementOf(views, author.userId, plan.heads));
+      broadcaster.announce(workspace, receiver, announcementOf(views, author.userId, heads));
     }
-    settleGroup(accepted, start, end, plan, strategy);
+    settleGroup(accepted, start, end, { ...plan, heads }, strategy);
     origin?.flushAcks();
-    // Its sender takes it for written, now that it is acked.
-    if (lost.length > 0) origin?.correct(announcementOf(lost, SYSTEM_USER, plan.heads));
+    if (lost.length > 0) origin?.correct(announcementOf(lost, SYSTEM_USER, heads));
   }
   return effective;
+}
+
+/** A message was acked that is in already: tells its sender, who takes it for written now, what has been written since. */
+export function correctSender({ origin, ops }: Submission, strategy: Strategy): void {
+  const changed = ops.flatMap((op) => winnerOver(op, strategy));
+  if (origin === undefined || changed.length === 0) return;
+  origin.flushAcks();
+  origin.correct(announcementOf(changed, SYSTEM_USER, strategy.heads()));
 }
 
 /** Those that follow each other and have the same origin. */
@@ -85,8 +96,8 @@ function settleGroup(
   }
 }
 
-/** What the key of an op without effect holds, where that is something else. */
-function winnerOver({ key, json }: { key: string; json: string | undefined }, strategy: Strategy): RegisterView[] {
-  const held = strategy.get(key);
-  return held === undefined || held.json === json ? [] : [held];
+/** What the key of an op holds, where that is something else than what the op writes. */
+function winnerOver({ key, json, timestamp = 0 }: Op, strategy: Strategy): RegisterView[] {
+  const held = strategy.get(key) ?? { key, json: undefined, timestamp };
+  return held.json === json ? [] : [held];
 }

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '@etherply/protocol';
 import type { Write } from '../storage/shard.ts';
 import type { Op, Plan } from '../strategy/strategy.ts';
+import { correctSender } from './announcement.ts';
 import type { EnvelopeOp } from './envelope.ts';
 import { fingerprintOf } from './op-memory.ts';
 import { QuotaCheck, type WorkspaceQuota } from './quota.ts';
@@ -53,7 +54,10 @@ export function sortSubmissions(
         'another op was sent under this id less than some minutes ago: give every op its own',
       );
     } else if (seen !== undefined) {
-      refused.push(() => settle({ ok: true, heads: strategy.heads() }));
+      refused.push(() => {
+        settle({ ok: true, heads: strategy.heads() });
+        correctSender(submission, strategy);
+      });
     } else if (settings.read_only === true) {
       refuse(submission, 'permission_denied', 'the workspace is read-only');
     } else if (expectedHeads !== undefined && (byOrigin.size > 0 || !sameHeads(expectedHeads, strategy.heads()))) {

@@ -9,7 +9,7 @@ export interface Whole {
 }
 
 const PART_MEMBERS = 256;
-/** From this size on, those who come at the same time are served in turns of the event loop of their own. */
+/** From this size on, one state is made for many, who are served in turns of the event loop of their own. */
 const LARGE_BYTES = 256 * 1024;
 /** As long as no more keys than this have changed since, a whole state is good to start from. */
 const MAX_CHANGES = 1000;
@@ -18,16 +18,17 @@ const MAX_CHANGES = 1000;
 export class Wholes {
   readonly #strategy: Strategy;
   #served: Promise<void> = Promise.resolve();
-  #latest: { readonly heads: readonly string[]; readonly data: Promise<Buffer> } | undefined;
+  #latest: { readonly heads: readonly string[]; readonly data: Promise<Buffer>; isLarge: boolean } | undefined;
 
   constructor(strategy: Strategy) {
     this.#strategy = strategy;
   }
 
-  /** A state from which `strategy.since` leads on to the present one. */
+  /** A state from which `strategy.since` leads on to the present one: this one, unless it would take long to make. */
   recent(): Promise<Whole> {
-    const changes = this.#latest && this.#strategy.since(this.#latest.heads);
-    return this.#take(changes !== undefined && changes !== null && changes.length <= MAX_CHANGES);
+    if (this.#latest?.isLarge !== true) return this.current();
+    const changes = this.#strategy.since(this.#latest.heads);
+    return this.#take(changes !== null && changes.length <= MAX_CHANGES);
   }
 
   /** The state at this moment. */
@@ -42,11 +43,13 @@ export class Wholes {
 
   async #take(latestWillDo: boolean): Promise<Whole> {
     if (!latestWillDo || this.#latest === undefined) {
-      this.#latest = { heads: this.#strategy.heads(), data: textOf(this.#strategy.view()) };
+      this.#latest = { heads: this.#strategy.heads(), data: textOf(this.#strategy.view()), isLarge: false };
     }
-    const { heads, data } = this.#latest;
+    const latest = this.#latest;
+    const { heads, data } = latest;
     const text = await data;
-    if (text.length >= LARGE_BYTES) {
+    latest.isLarge = text.length >= LARGE_BYTES;
+    if (latest.isLarge) {
       this.#served = this.#served.then(() => new Promise((resolve) => setImmediate(resolve)));
       await this.#served;
     }

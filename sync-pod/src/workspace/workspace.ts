@@ -163,11 +163,12 @@ export class Workspace implements Committer {
 
   #opsCommitted(turn: Turn): void {
     const state = this.#state;
+    const before = state.strategy.heads();
     if (turn.write !== undefined) {
       state.advanced(turn.write);
       state.strategy.commit(turn.plan, turn.ops, turn.write.position);
     }
-    const ops = announceTurn(turn, this.id, state.strategy, this.#edge.broadcaster);
+    const ops = announceTurn(turn, this.id, state.strategy, this.#edge.broadcaster, before);
     for (const settle of turn.refused) settle();
     if (ops > 0) this.#edge.updated(this.id, { ops, heads: turn.plan.heads, users: usersOf(turn) });
     const enough = Math.max(this.#edge.compactFromBytes, (state.snapshot?.state.bytes ?? 0) / 2);

@@ -138,8 +138,8 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
   since(heads: readonly string[]): RegisterView[] | null {
     if (sameSet(heads, this.#heads)) return [];
     const known = heads.flatMap((hash) => this.#known.positionOf(hash) ?? []);
-    if (known.length === 0) return null;
-    const position = Math.max(...known);
+    if (known.length === 0 && heads.length > 0) return null;
+    const position = Math.max(0, ...known);
     const changed: RegisterView[] = [];
     for (const [key, register] of this.#registers) {
       if (register.position > position) changed.push(viewOf(key, register));

@@ -66,15 +66,19 @@ export class RegisterMap {
   }
 
   since(heads: readonly string[]): RegisterView[] | null {
-    const [head, ...others] = heads;
-    if (head === undefined || others.length > 0) return null;
-    const position = head === this.#head ? Number.POSITIVE_INFINITY : this.#known.positionOf(head);
+    const position = this.#positionAt(heads);
     if (position === undefined) return null;
     const changed: RegisterView[] = [];
     for (const [key, { json, timestamp, position: at }] of this.#registers) {
       if (at > position) changed.push({ key, json, timestamp });
     }
     return changed;
+  }
+
+  #positionAt([head, ...others]: readonly string[]): number | undefined {
+    if (head === undefined) return 0;
+    if (others.length > 0) return undefined;
+    return head === this.#head ? Number.POSITIVE_INFINITY : this.#known.positionOf(head);
   }
 
   view(): Iterable<RegisterView> {
