@@ -164,9 +164,14 @@ export class Pod {
     return { authorization: `Bearer ${await token()}` };
   }
 
-  async connect(workspace: string, query: Record<string, string> = {}): Promise<TestClient> {
+  async connect(
+    workspace: string,
+    query: Record<string, string> = {},
+    headers: Record<string, string> = {},
+  ): Promise<TestClient> {
     const parameters = new URLSearchParams({ token: await token(), ...query });
-    return TestClient.open(`ws://127.0.0.1:${this.port}/v1/sync/${encodeURIComponent(workspace)}?${parameters}`);
+    const path = `/v1/sync/${encodeURIComponent(workspace)}?${parameters}`;
+    return TestClient.open(`ws://127.0.0.1:${this.port}${path}`, headers);
   }
 }
 
@@ -199,8 +204,8 @@ export class TestClient {
     });
   }
 
-  static async open(url: string): Promise<TestClient> {
-    const client = new TestClient(new WebSocket(url));
+  static async open(url: string, headers: Record<string, string> = {}): Promise<TestClient> {
+    const client = new TestClient(new WebSocket(url, { headers }));
     await new Promise<void>((resolve, reject) => {
       client.socket.once('open', resolve);
       client.socket.once('error', reject);

@@ -40,6 +40,7 @@ export class Presence {
     const room = this.#roomOf(workspace);
     const entry = { user_id: userId, session_id: sessionId, status: JOINING_STATUS, payload: null };
     room.members.set(sessionId, memberOf(entry));
+    room.left.delete(sessionId);
     room.joined.add(sessionId);
     this.#schedule(workspace, room);
   }
@@ -65,8 +66,9 @@ export class Presence {
     if (room === undefined || member === undefined) return;
     room.members.delete(sessionId);
     room.updated.delete(sessionId);
-    // Who came and went between two frames was never there for the others.
-    if (!room.joined.delete(sessionId)) room.left.set(sessionId, member);
+    room.joined.delete(sessionId);
+    // Also where its coming was not told yet: it was in the snapshot of who came after it.
+    room.left.set(sessionId, member);
     if (room.members.size === 0) this.#rooms.delete(workspace);
     else this.#schedule(workspace, room);
   }
