@@ -12,7 +12,7 @@ import {
   workspaceAnswer,
 } from '@etherply/protocol';
 import { SignJWT } from 'jose';
-import { WebSocket } from 'ws';
+import { type ClientOptions, WebSocket } from 'ws';
 import type { z } from 'zod';
 
 export const SECRET = 'a secret for tests that is long enough';
@@ -171,7 +171,7 @@ export class Pod {
   ): Promise<TestClient> {
     const parameters = new URLSearchParams({ token: await token(), ...query });
     const path = `/v1/sync/${encodeURIComponent(workspace)}?${parameters}`;
-    return TestClient.open(`ws://127.0.0.1:${this.port}${path}`, headers);
+    return TestClient.open(`ws://127.0.0.1:${this.port}${path}`, { headers });
   }
 }
 
@@ -204,8 +204,8 @@ export class TestClient {
     });
   }
 
-  static async open(url: string, headers: Record<string, string> = {}): Promise<TestClient> {
-    const client = new TestClient(new WebSocket(url, { headers }));
+  static async open(url: string, options: ClientOptions = {}): Promise<TestClient> {
+    const client = new TestClient(new WebSocket(url, options));
     await new Promise<void>((resolve, reject) => {
       client.socket.once('open', resolve);
       client.socket.once('error', reject);
