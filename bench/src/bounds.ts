@@ -3,9 +3,10 @@ import type { Bound } from './bound.ts';
 import { coldStartBound } from './cold-start.ts';
 import { largeWorkspaceBounds } from './large-workspace.ts';
 import { memoryBounds } from './memory.ts';
+import { presenceBound } from './presence.ts';
 import { throughputBounds } from './throughput.ts';
 
-const MEASUREMENTS = ['throughput', 'memory', 'large', 'start'] as const;
+const MEASUREMENTS = ['throughput', 'memory', 'large', 'presence', 'start'] as const;
 
 const wholeNumber = (text: string) => Number.parseInt(text, 10);
 const options = new Command('bounds')
@@ -35,6 +36,7 @@ const bounds: Bound[] = [];
 if (isWanted('throughput')) bounds.push(...(await throughputBounds({ ...options, progress })));
 if (isWanted('memory')) bounds.push(...(await memoryBounds(progress)));
 if (isWanted('large')) bounds.push(...(await largeWorkspaceBounds(progress)));
+if (isWanted('presence')) bounds.push(await presenceBound(progress));
 if (isWanted('start')) bounds.push(await coldStartBound(progress));
 
 if (options.json) process.stdout.write(`${JSON.stringify({ bounds }, null, 2)}\n`);

@@ -42,7 +42,7 @@ export async function largeWorkspaceBounds(progress: (line: string) => void): Pr
 }
 
 async function open(server: ServerProcess): Promise<RawClient> {
-  return RawClient.open(server.port, `/v1/sync/large?token=${await benchToken()}`);
+  return RawClient.open(server.port, `/v1/sync/large?presence=0&token=${await benchToken()}`);
 }
 
 /** Writes so many records of one op each, a window of them at a time. */

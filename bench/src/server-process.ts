@@ -45,6 +45,9 @@ export class ServerProcess {
         ETHERPLY_HOST: '127.0.0.1',
         ETHERPLY_JWT_SECRET: SECRET,
         ETHERPLY_DATA_DIRS: join(dir, 'shard-0'),
+        // What is measured is how much passes, not how much may.
+        ETHERPLY_MAX_OPS_PER_SECOND: '0',
+        ETHERPLY_MAX_WORKSPACE_OPS_PER_SECOND: '0',
         ...env,
       },
       stdio: ['ignore', 'pipe', 'inherit'],
