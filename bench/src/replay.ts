@@ -1,12 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
+import { type Ack, type Client, connect } from '@etherply/client';
 import { SingleBar } from 'cli-progress';
 import { Command } from 'commander';
 import { build } from 'hdr-histogram-js';
+import { WebSocket } from 'ws';
 import { z } from 'zod';
 import { BlockDocument, type BlockWrite, joinBlocks } from './block-document.ts';
-import { RawClient } from './raw-client.ts';
 import { benchToken, ServerProcess } from './server-process.ts';
 
 // Replays a recorded editing session through a sync pod the way a block editor would: two writers take turns, a third client
@@ -21,92 +22,31 @@ const trace = z.object({
   txns: z.array(z.object({ patches: z.array(z.tuple([z.int(), z.int(), z.string()])) })),
 });
 
-const serverFrame = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('init'), data: z.record(z.string(), z.unknown()) }),
-  z.object({ type: z.literal('ack'), count: z.int() }),
-  z.object({ type: z.literal('op'), payload: z.record(z.string(), z.unknown()) }),
-  z.object({ type: z.literal('ops'), payload: z.array(z.record(z.string(), z.unknown())) }),
-  z.object({ type: z.literal('presence') }),
-]);
+/** One message of the session; resolves when it is acked. */
+function send(client: Client, writes: readonly BlockWrite[]): Promise<Ack> {
+  return client.transact(writes.map((write) => ('value' in write ? write : { ...write, deleted: true })));
+}
 
-/** A client that applies what it is sent. */
-class Client {
-  readonly state = new Map<string, unknown>();
-  readonly #raw: RawClient;
-  #acked = 0;
-  #seen = 0;
-  #changed: () => void = () => {};
+async function open(): Promise<Client> {
+  const url = `ws://127.0.0.1:${server.port}`;
+  const client = connect({ url, workspace: 'replay', token: await benchToken(), WebSocket });
+  await client.ready();
+  return client;
+}
 
-  private constructor(raw: RawClient) {
-    this.#raw = raw;
-  }
-
-  static async open(port: number, workspace: string): Promise<Client> {
-    const { raw, first } = await RawClient.openWithFirst(
-      port,
-      `/v1/sync/${workspace}?batch=1&token=${await benchToken()}`,
-    );
-    const client = new Client(raw);
-    client.#received(first);
-    raw.onFrame((frame) => client.#received(frame));
-    return client;
-  }
-
-  /** Ops that others sent, as far as they have come. */
-  get seen(): number {
-    return this.#seen;
-  }
-
-  /** Sends messages at once and resolves when all their ops are acked; tells of each message how long that took, in µs. */
-  async write(messages: readonly (readonly BlockWrite[])[], onAcked: (microseconds: number) => void): Promise<void> {
-    const sentAt = performance.now();
-    const before = this.#acked;
-    this.#raw.send(messages.map(messageOf));
-    let settled = 0;
-    let ops = 0;
-    while (settled < messages.length) {
-      await this.until(() => this.#acked - before > ops);
-      for (let next = messages[settled]; next !== undefined; next = messages[settled]) {
-        if (ops + next.length > this.#acked - before) break;
-        ops += next.length;
-        settled += 1;
-        onAcked(Math.round((performance.now() - sentAt) * 1000));
-      }
-    }
-  }
-
-  async until(condition: () => boolean): Promise<void> {
-    while (!condition()) {
-      await new Promise<void>((resolve) => {
-        this.#changed = resolve;
+/** Resolves when the client has come to these heads. */
+async function arrival(client: Client, heads: readonly string[]): Promise<void> {
+  while (String(client.heads) !== String(heads)) {
+    await new Promise<void>((resolve) => {
+      const stop = client.on('change', () => {
+        stop();
+        resolve();
       });
-    }
-  }
-
-  close(): void {
-    this.#raw.close();
-  }
-
-  #received(bytes: Buffer): void {
-    const frame = serverFrame.parse(JSON.parse(bytes.toString()));
-    if (frame.type === 'init') for (const [key, value] of Object.entries(frame.data)) this.state.set(key, value);
-    else if (frame.type === 'ack') this.#acked += frame.count;
-    else if (frame.type === 'op') this.#apply(frame.payload);
-    else if (frame.type === 'ops') for (const op of frame.payload) this.#apply(op);
-    this.#changed();
-  }
-
-  #apply(op: Record<string, unknown>): void {
-    this.#seen += 1;
-    if (op.deleted === true) this.state.delete(String(op.key));
-    else this.state.set(String(op.key), op.value);
+    });
   }
 }
 
-function messageOf(writes: readonly BlockWrite[]): string {
-  const payload = writes.map((write) => ('value' in write ? write : { ...write, deleted: true }));
-  return JSON.stringify(payload.length === 1 ? { type: 'op', payload: payload[0] } : { type: 'ops', payload });
-}
+const textOf = (client: Client) => joinBlocks(new Map(client.entries()));
 
 /** What each message of the session writes; the first one is what it starts with. */
 function* messagesOf({ startContent, txns }: z.infer<typeof trace>): Iterable<BlockWrite[]> {
@@ -139,19 +79,22 @@ const bar = new SingleBar({
   notTTYSchedule: 5000,
 });
 try {
-  const [one, two, watcher] = [
-    await Client.open(server.port, 'replay'),
-    await Client.open(server.port, 'replay'),
-    await Client.open(server.port, 'replay'),
-  ];
+  const [one, two, watcher] = [await open(), await open(), await open()];
   const acks = build({ highestTrackableValue: 60_000_000 });
   const start = performance.now();
   bar.start(total, 0);
   let ops = 0;
+  let heads: readonly string[] = [];
   let writer = one;
   let turn: BlockWrite[][] = [];
   const write = async () => {
-    await writer.write(turn, (microseconds) => acks.recordValue(microseconds));
+    const sentAt = performance.now();
+    const acked = turn.map(async (writes) => {
+      const ack = await send(writer, writes);
+      acks.recordValue(Math.round((performance.now() - sentAt) * 1000));
+      return ack;
+    });
+    heads = (await Promise.all(acked)).at(-1)?.heads ?? heads;
     ops += turn.reduce((sum, writes) => sum + writes.length, 0);
     bar.increment(turn.length);
     writer = writer === one ? two : one;
@@ -164,8 +107,8 @@ try {
   if (turn.length > 0) await write();
   const seconds = (performance.now() - start) / 1000;
   bar.stop();
-  await watcher.until(() => watcher.seen === ops);
-  const fresh = await Client.open(server.port, 'replay');
+  await arrival(watcher, heads);
+  const fresh = await open();
   const report = {
     messages: total,
     ops,
@@ -173,10 +116,10 @@ try {
     opsPerSecond: ops / seconds,
     ackP50Ms: acks.getValueAtPercentile(50) / 1000,
     ackP99Ms: acks.getValueAtPercentile(99) / 1000,
-    watcherIsEqual: joinBlocks(watcher.state) === session.endContent,
-    freshIsEqual: joinBlocks(fresh.state) === session.endContent,
+    watcherIsEqual: textOf(watcher) === session.endContent,
+    freshIsEqual: textOf(fresh) === session.endContent,
   };
-  for (const client of [one, two, watcher, fresh]) client.close();
+  for (const client of [one, two, watcher, fresh]) await client.close();
   if (program.opts<{ json?: boolean }>().json) process.stdout.write(`${JSON.stringify(report)}\n`);
   else {
     const verdict = (isEqual: boolean) => (isEqual ? 'has the recorded text' : 'DIFFERS from the recorded text');
