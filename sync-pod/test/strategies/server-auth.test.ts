@@ -254,3 +254,35 @@ test('a plan that is refused leaves the document of the schema as it was', async
     false,
   ]);
 });
+
+test('a schema that says something of each key alone refuses just what it refuses as part of a whole document', () => {
+  const properties = { a: { type: 'number' }, b: { enum: [1, 'x'] } };
+  const byKey = {
+    type: 'object',
+    properties,
+    patternProperties: { '^n': { minimum: 3 } },
+    propertyNames: { maxLength: 2 },
+  };
+  const value = fc.option(fc.oneof(fc.integer({ min: 0, max: 5 }), fc.constant('x')), { nil: undefined, freq: 3 });
+  const message = fc.array(fc.record({ key: fc.constantFrom('a', 'b', 'n1', '__proto__'), value }), {
+    minLength: 1,
+    maxLength: 3,
+  });
+  fc.assert(
+    fc.property(fc.array(message, { maxLength: 8 }), (messages) => {
+      const [alone, whole] = [new ServerAuthStrategy('actor'), new ServerAuthStrategy('actor')];
+      alone.configure({ strategy: 'server-auth', schema: byKey });
+      whole.configure({ strategy: 'server-auth', schema: { allOf: [byKey] } });
+      for (const [i, list] of messages.entries()) {
+        const { ops } = messageOf(list);
+        const plans = [alone, whole].map((strategy) => {
+          const plan = strategy.plan([messageOf(list)], START_MS);
+          strategy.commit(plan, ops, i + 1);
+          return plan;
+        });
+        expect(plans[0]?.refusals.has(0)).toBe(plans[1]?.refusals.has(0));
+      }
+      expect([...alone.view()]).toEqual([...whole.view()]);
+    }),
+  );
+});

@@ -11,12 +11,21 @@ export interface Violation {
   readonly message: string;
 }
 
+/** Keywords that say something of each key by itself, or nothing of the document. */
+const KEYWORDS_OF_KEYS: ReadonlySet<string> = new Set([
+  ...['$schema', '$id', '$anchor', '$comment', '$defs', 'definitions', 'title', 'description', 'default', 'examples'],
+  ...['type', 'properties', 'patternProperties', 'additionalProperties', 'propertyNames'],
+]);
+
 /** The JSON Schema that a whole document keeps to. */
 export class DocumentSchema {
+  /** A document keeps to it where each of its keys by itself does: what has not changed need not be looked at again. */
+  readonly isByKey: boolean;
   readonly #validate: ValidateFunction;
 
   /** @throws SettingsError where it is no schema, or refers to another one */
   constructor(schema: NonNullable<WorkspaceSettings['schema']>) {
+    this.isByKey = typeof schema === 'boolean' || Object.keys(schema).every((keyword) => KEYWORDS_OF_KEYS.has(keyword));
     try {
       // `format` is an annotation in 2020-12, and unknown keywords are allowed.
       this.#validate = new Ajv2020({ strict: false, validateFormats: false, ownProperties: true }).compile(schema);

@@ -33,7 +33,7 @@ export class ServerAuthStrategy implements Strategy<ServerAuthPlan> {
   #seq = 0;
   #rules = new KeyRules([]);
   #schema: DocumentSchema | undefined;
-  /** What the registers hold, as the schema sees it; only where there is a schema. */
+  /** What the registers hold, as a schema sees it that needs all of it. */
   #document: Document | undefined;
 
   constructor(actor: string) {
@@ -45,7 +45,8 @@ export class ServerAuthStrategy implements Strategy<ServerAuthPlan> {
   }
 
   plan(messages: readonly Message[], nowMs: number): ServerAuthPlan {
-    const draft = new Draft(this.#registers, this.#schema === undefined ? undefined : this.#wholeDocument());
+    const needsAll = this.#schema !== undefined && !this.#schema.isByKey;
+    const draft = new Draft(this.#registers, needsAll ? this.#wholeDocument() : undefined);
     const refusals = new Map<number, Refusal>();
     const timestamps: (number | null)[] = [];
     const writes: RecordedWrite[] = [];
@@ -114,12 +115,12 @@ export class ServerAuthStrategy implements Strategy<ServerAuthPlan> {
     const next = schema === undefined ? undefined : new DocumentSchema(schema);
     // An empty workspace may be filled by a first write that brings all that is required.
     if (next !== undefined && this.heads().length > 0) {
-      const violation = next.check(this.#wholeDocument());
+      const violation = next.check(this.#documentNow());
       if (violation !== undefined) throw new SettingsError(`what is in the workspace breaks it: ${violation.message}`);
     }
     this.#schema = next;
     this.#rules = new KeyRules(rules ?? []);
-    if (next === undefined) this.#document = undefined;
+    if (next === undefined || next.isByKey) this.#document = undefined;
   }
 
   /** Writes a message to the draft; gives the reason where it must be taken back. */
@@ -129,19 +130,21 @@ export class ServerAuthStrategy implements Strategy<ServerAuthPlan> {
       if (refusal !== undefined) return refusal;
       draft.set(op);
     }
-    const violation = draft.document && this.#schema?.check(draft.document);
+    const violation = this.#schema?.check(draft.document ?? documentOf(ops));
     if (violation === undefined) return undefined;
     const { key = ops.at(-1)?.key ?? '', message } = violation;
     return { key, code: 'schema_violation', message };
   }
 
   #wholeDocument(): Document {
-    if (this.#document === undefined) {
-      this.#document = Object.create(null) as Document;
-      for (const { key, json } of this.#registers.view())
-        if (json !== undefined) this.#document[key] = JSON.parse(json);
-    }
+    this.#document ??= this.#documentNow();
     return this.#document;
+  }
+
+  #documentNow(): Document {
+    const document: Document = Object.create(null);
+    for (const { key, json } of this.#registers.view()) if (json !== undefined) document[key] = JSON.parse(json);
+    return document;
   }
 
   #apply(actor: string, seq: number, writes: readonly RecordedWrite[], head: string, position: number): void {
@@ -213,6 +216,13 @@ class Draft {
     this.#effective = [];
     this.#before = [];
   }
+}
+
+/** Just what these ops write. */
+function documentOf(ops: readonly Op[]): Document {
+  const document: Document = Object.create(null);
+  for (const { key, value } of ops) put(document, key, value);
+  return document;
 }
 
 function put(document: Document, key: string, value: Json | undefined): void {
