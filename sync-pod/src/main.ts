@@ -88,6 +88,7 @@ async function main(config: Config): Promise<void> {
     },
     now,
     idleMs: config.workspaceIdleSeconds * 1000,
+    maxIdleBytes: config.maxIdleBytes,
     writeBufferBytes: config.writeBufferBytes,
     compactFromBytes: config.compactFromBytes,
     onUpdated: (workspaceId, update) => webhooks?.updated({ workspaceId, ...update }),

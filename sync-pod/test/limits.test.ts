@@ -211,3 +211,17 @@ test('a presence payload, a message and the bytes towards a client are bounded b
   expect(await client.closed()).toBe(1009);
   expect(await pod.metric('etherply_rejected_total{reason="too_large"}')).toBe(2);
 });
+
+test('workspaces that are only read over REST do not fill the memory', async () => {
+  pod = await Pod.start({ env: { ETHERPLY_MAX_IDLE_BYTES: '1000000', ETHERPLY_WORKSPACE_IDLE_SECONDS: '3600' } });
+  const used = await pod.connect('used');
+  for (let n = 0; n < 30; n += 1) {
+    const body = { key: 'k', value: 'x'.repeat(100_000) };
+    await pod.request('POST', `/v1/workspaces/large-${n}/ops`, { body });
+  }
+  expect(await pod.metric('etherply_workspaces_open')).toBeLessThanOrEqual(10);
+  for (let n = 0; n < 300; n += 1) await pod.read(`empty-${n}`);
+  expect(await pod.metric('etherply_workspaces_open')).toBeLessThanOrEqual(246);
+  await used.set('still', 'here');
+  expect((await pod.read('large-0')).data.k).toHaveLength(100_000);
+});

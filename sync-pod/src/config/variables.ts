@@ -159,6 +159,14 @@ export const variables = {
     604_800,
     'How long a last-write-wins workspace remembers deletions at least. Writes that claim to be older count as this old.',
   ),
+  maxIdleBytes: counted(
+    'ETHERPLY_MAX_IDLE_BYTES',
+    'bytes',
+    0,
+    1_099_511_627_776,
+    268_435_456,
+    'Most that workspaces without clients hold in memory, about; the longest idle ones go before their time.',
+  ),
   compactFromBytes: counted(
     'ETHERPLY_COMPACT_FROM_BYTES',
     'bytes',

@@ -14,6 +14,9 @@ import { toOp } from './to-op.ts';
 /** With more than this still to be sent, a client that has just come first reads what it was sent. */
 const JOIN_PENDING_BYTES = 64 * 1024;
 
+/** To verify a token takes about as long as so many ops. */
+const AUTH_COST = 20;
+
 /** The socket behind a session. */
 export interface SessionSocket {
   send(frame: string | Uint8Array): void;
@@ -218,7 +221,7 @@ export class Session implements Subscriber {
 
   #handle(frame: ClientFrame, bytes: number): void {
     const isOp = frame.type === 'op' || frame.type === 'ops';
-    const count = frame.type === 'ops' ? frame.payload.length : 1;
+    const count = frame.type === 'ops' ? frame.payload.length : frame.type === 'auth' ? AUTH_COST : 1;
     if (isOp) this.#observer.ops(count, bytes);
     const id = isOp ? frame.id : undefined;
     if (!this.#passes(this.#rate, count, 'this connection', id)) return;

@@ -5,6 +5,7 @@ import { ShardDownError, SupervisedShard } from '../storage/supervised-shard.ts'
 import type { HistoricRecord, HistoryWork, Page } from '../strategy/history.ts';
 import type { Broadcaster } from './broadcaster.ts';
 import { Compaction, CompactionFailed } from './compaction.ts';
+import { IdleQueue } from './idle-queue.ts';
 import { readHistory } from './stored-history.ts';
 import type { Outcome } from './submission.ts';
 import { type Update, Workspace, type WorkspaceLimits } from './workspace.ts';
@@ -21,6 +22,8 @@ interface Options {
   readonly now: () => number;
   /** For how long a workspace that nobody uses stays open, in milliseconds. */
   readonly idleMs: number;
+  /** How much those that nobody uses may hold in memory; the longest idle ones go before their time. */
+  readonly maxIdleBytes: number;
   /** Bytes of log of a workspace from which on it is compacted. */
   readonly compactFromBytes: number;
   /** As `ETHERPLY_WRITE_BUFFER_BYTES`. */
@@ -33,6 +36,9 @@ interface Options {
   readonly onShardUp: (index: number) => void;
 }
 
+/** What an open workspace holds besides its keys and values, about. */
+const WORKSPACE_BYTES = 4096;
+
 interface ShardSlot {
   readonly shard: SupervisedShard;
   readonly loop: CommitLoop;
@@ -40,6 +46,8 @@ interface ShardSlot {
 
 interface Slot {
   readonly opening: Promise<Workspace>;
+  /** Once it is open. */
+  workspace: Workspace | undefined;
   users: number;
   idleSince: number;
 }
@@ -49,6 +57,7 @@ export class Workspaces {
   readonly #options: Options;
   readonly #shards: readonly ShardSlot[];
   readonly #open = new Map<WorkspaceId, Slot>();
+  readonly #idle = new IdleQueue();
   readonly #sweeper: NodeJS.Timeout;
   readonly #compacting = new Set<WorkspaceId>();
   #closing = false;
@@ -58,7 +67,7 @@ export class Workspaces {
   private constructor(options: Options, shards: readonly ShardSlot[]) {
     this.#options = options;
     this.#shards = shards;
-    this.#sweeper = setInterval(() => this.#evict(), Math.max(50, Math.min(options.idleMs / 4, 5000)));
+    this.#sweeper = setInterval(() => this.#sweep(), Math.max(50, Math.min(options.idleMs / 4, 5000)));
     this.#sweeper.unref();
   }
 
@@ -98,12 +107,14 @@ export class Workspaces {
   async acquire(id: WorkspaceId): Promise<Workspace> {
     let slot = this.#open.get(id);
     if (slot === undefined) {
-      slot = { opening: this.#load(id), users: 0, idleSince: 0 };
+      slot = { opening: this.#load(id), workspace: undefined, users: 0, idleSince: 0 };
       this.#open.set(id, slot);
     }
     slot.users += 1;
+    this.#idle.delete(id);
     try {
-      return await slot.opening;
+      slot.workspace = await slot.opening;
+      return slot.workspace;
     } catch (error) {
       if (this.#open.get(id) === slot) this.#open.delete(id);
       throw error;
@@ -125,7 +136,10 @@ export class Workspaces {
     const slot = this.#open.get(id);
     if (slot === undefined) return;
     slot.users -= 1;
+    if (slot.users > 0) return;
     slot.idleSince = this.#options.now();
+    this.#idle.add(id, WORKSPACE_BYTES + (slot.workspace?.strategy.size.bytes ?? 0));
+    for (const one of this.#idle.beyond(this.#options.maxIdleBytes)) this.#evict(one);
   }
 
   /** The commits of a workspace, newest first; null where `before` names none. */
@@ -250,13 +264,19 @@ export class Workspaces {
     return slot;
   }
 
-  async #evict(): Promise<void> {
+  #sweep(): void {
     const before = this.#options.now() - this.#options.idleMs;
-    for (const [id, slot] of this.#open) {
-      const workspace = await slot.opening.catch(() => undefined); // who opens it is told
+    for (const [id, { workspace, users, idleSince }] of this.#open) {
       workspace?.wholes.forget();
-      if (workspace === undefined || slot.users > 0 || slot.idleSince > before) continue;
-      if (slot.users === 0 && workspace.isIdle && this.#open.get(id) === slot) this.#open.delete(id);
+      if (users === 0 && idleSince <= before) this.#evict(id);
     }
+  }
+
+  /** Lets go of a workspace, unless it is used or has something under way. */
+  #evict(id: WorkspaceId): void {
+    const slot = this.#open.get(id);
+    if (slot?.workspace === undefined || slot.users > 0 || !slot.workspace.isIdle) return;
+    this.#open.delete(id);
+    this.#idle.delete(id);
   }
 }
