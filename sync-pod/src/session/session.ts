@@ -9,6 +9,8 @@ import type { Announcement, Subscriber } from '../workspace/broadcaster.ts';
 import { ackText, errorFrame, eventText, rejectFrame } from '../workspace/frames.ts';
 import type { Outcome } from '../workspace/submission.ts';
 import type { Workspace } from '../workspace/workspace.ts';
+import { describe, idOf } from './frame-problem.ts';
+import { PendingAcks } from './pending-acks.ts';
 import { toOp } from './to-op.ts';
 
 /** With more than this still to be sent, a client that has just come first reads what it was sent. */
@@ -78,9 +80,7 @@ export class Session implements Subscriber {
   #socket: SessionSocket | undefined;
   /** The heads that it was sent, while it does not yet get what comes after them. */
   #behindAt: readonly string[] | undefined;
-  #ackIds: string[] = [];
-  #ackCount = 0;
-  #ackHeads: readonly string[] = [];
+  readonly #acks = new PendingAcks();
   #badFrames = 0;
   #badFramesSince = 0;
 
@@ -284,20 +284,17 @@ export class Session implements Subscriber {
       }
       return;
     }
-    if (this.#ackCount === 0) queueMicrotask(() => this.flushAcks());
-    if (id !== undefined) this.#ackIds.push(id);
-    this.#ackCount += count;
+    if (this.#acks.isEmpty) queueMicrotask(() => this.flushAcks());
     // Heads that it comes back with must not stand for what it has not been sent yet.
-    this.#ackHeads = this.#behindAt ?? outcome.heads;
+    this.#acks.add(id, count, this.#behindAt ?? outcome.heads);
   }
 
   /** One ack frame a commit, whatever the number of messages in it. */
   flushAcks(): void {
-    if (this.#ackCount === 0) return;
-    this.#observer.acked(this.#ackCount);
-    this.send(`{"type":"ack",${ackText(this.#ackIds, this.#ackCount, this.#ackHeads, 'local')}}`);
-    this.#ackIds = [];
-    this.#ackCount = 0;
+    if (this.#acks.isEmpty) return;
+    const { ids, count, heads } = this.#acks.take();
+    this.#observer.acked(count);
+    this.send(`{"type":"ack",${ackText(ids, count, heads, 'local')}}`);
   }
 
   async #renew(token: string): Promise<void> {
@@ -334,17 +331,4 @@ export class Session implements Subscriber {
     this.#refuse('bad_request', message, id);
     if (this.#badFrames >= LIMITS.badFramesPerMinute) this.close(CLOSE.badFrames, 'too many bad frames');
   }
-}
-
-function describe(issues: readonly { path: readonly PropertyKey[]; message: string }[]): string {
-  const issue = issues[0];
-  if (issue === undefined) return 'the frame breaks the schema';
-  const path = issue.path.map(String).join('.');
-  return path === '' ? issue.message : `${path}: ${issue.message}`;
-}
-
-/** The id that a broken frame carries, so that its sender knows which op was refused. */
-function idOf(parsed: unknown): string | undefined {
-  if (typeof parsed !== 'object' || parsed === null || !('id' in parsed)) return undefined;
-  return typeof parsed.id === 'string' && parsed.id.length <= LIMITS.opIdLength ? parsed.id : undefined;
 }

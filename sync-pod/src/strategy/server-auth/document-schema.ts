@@ -1,6 +1,6 @@
 import type { Json, WorkspaceSettings } from '@etherply/protocol';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
-import { SettingsError } from '../strategy.ts';
+import { type Op, SettingsError } from '../strategy.ts';
 
 /** A document as a schema sees it: an object without a prototype, so that `__proto__` is a key like any other. */
 export type Document = Record<string, Json>;
@@ -44,4 +44,17 @@ export class DocumentSchema {
       message: `${path === '' ? 'the document' : path} ${error?.message ?? 'breaks the schema'}`,
     };
   }
+}
+
+/** Just what these ops write. */
+export function documentOf(ops: readonly Op[]): Document {
+  const document: Document = Object.create(null);
+  for (const { key, value } of ops) put(document, key, value);
+  return document;
+}
+
+/** Writes a key; undefined takes it away. */
+export function put(document: Document, key: string, value: Json | undefined): void {
+  if (value === undefined) delete document[key];
+  else document[key] = value;
 }
