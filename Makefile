@@ -5,6 +5,13 @@ node_modules/.package-lock.json: package-lock.json
 	npm ci --no-audit --no-fund
 	@touch $@
 
+# For the tests of docs/examples.
+.cache/python/.installed: docs/examples/requirements.txt
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo 'make test needs Python 3.10 or later, as python3' >&2; exit 1; }
+	python3 -m venv --clear .cache/python
+	.cache/python/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
@@ -16,7 +23,7 @@ check: node_modules/.package-lock.json ## Check formatting, lint rules and types
 	@npm run --silent build
 	@npm run --silent check
 
-test: check ## Run every test
+test: check .cache/python/.installed ## Run every test
 	@npm run --silent test
 
 test-long: node_modules/.package-lock.json ## Run the crash tests for many more rounds (5 minutes)

@@ -26,7 +26,7 @@ export class PythonClient {
 
   private constructor(args: readonly string[]) {
     // Without the environment: a proxy that it may name is not for loopback.
-    this.#process = spawn(interpreter(), [path('./driver.py'), EXAMPLES, ...args], { stdio: 'pipe', env: {} });
+    this.#process = spawn(interpreter(), ['-B', path('./driver.py'), EXAMPLES, ...args], { stdio: 'pipe', env: {} });
     this.#process.stderr.on('data', (chunk) => {
       this.#errors += chunk;
     });
