@@ -40,11 +40,23 @@ export const key = z
     },
   );
 
-const timestamp = z.int().min(0);
+const timestamp = z
+  .int()
+  .min(0)
+  .optional()
+  .describe("When it was written, in Unix microseconds; absent: the server's time.");
+const describesKey = key.describe(`1 to ${LIMITS.keyBytes} bytes of UTF-8.`);
 
 /** One write: a value for a key, or its deletion. `timestamp` is in Unix microseconds. */
-export const opPayload = z.union([
-  z.object({ key, deleted: z.literal(true), timestamp: timestamp.optional() }),
-  z.object({ key, value: json, deleted: z.literal(false).optional(), timestamp: timestamp.optional() }),
-]);
+export const opPayload = z
+  .union([
+    z.object({ key: describesKey, deleted: z.literal(true).describe('Deletes the key.'), timestamp }),
+    z.object({
+      key: describesKey,
+      value: json.describe('What the key is to hold.'),
+      deleted: z.literal(false).optional(),
+      timestamp,
+    }),
+  ])
+  .meta({ title: 'op' });
 export type OpPayload = z.infer<typeof opPayload>;
