@@ -136,6 +136,16 @@ test('a pod that restarts says when to come back, and it does', async () => {
   expect((await pod.read('restarted')).data).toEqual({ n: 2 });
 });
 
+test('told that it is too fast, it waits for as long as it is told', async () => {
+  await pod.end('SIGKILL');
+  await pod.restart({ ETHERPLY_MAX_WORKSPACE_OPS_PER_SECOND: '1' });
+  const client = await python('fast');
+  for (let n = 1; n <= 6; n += 1) expect(await client.set('n', n)).toBe('acked');
+  expect(await writesTo('fast', 'n')).toEqual([1, 2, 3, 4, 5, 6]);
+  // Four pass at once, and one each second after that: who asks again sooner is refused more often.
+  expect(await pod.metric('etherply_rejected_total{reason="too_fast"}')).toBeLessThanOrEqual(2);
+});
+
 test('a token that is not accepted ends it', async () => {
   await expect(PythonClient.connect(wire.url, 'w', 'nonsense')).rejects.toThrow('401');
 });
