@@ -294,9 +294,11 @@ export class Client {
         return;
       }
       case 'error':
-        // What came too fast was not taken: the server closes the connection, and it is sent again on the next one.
-        if (frame.code === 'too_fast') this.#emitter.emit('error', errorOf(frame.code, frame.payload));
-        else this.#refused(frame.id, errorOf(frame.code, frame.payload), []);
+        // What came too fast was not taken, and what is unavailable may have been: it is sent again on the next connection.
+        if (frame.code === 'too_fast' || frame.code === 'unavailable') {
+          this.#emitter.emit('error', errorOf(frame.code, frame.payload));
+          if (frame.code === 'unavailable') this.#connection.reconnect();
+        } else this.#refused(frame.id, errorOf(frame.code, frame.payload), []);
         return;
       case 'presence': {
         const change = this.#roster.take(frame, this.sessionId);

@@ -45,6 +45,20 @@ test('an unacked op is sent again under its id, before newer ones, and its promi
   expect(client.pendingCount).toBe(0);
 });
 
+test('an op that could not be written now is sent again under its id on the next connection', async () => {
+  const client = open({ url: server.url, backoff: { minMs: 1 } });
+  const first = await server.accept();
+  first.init();
+  const acked = client.set('k', 1);
+  const sent = await first.take('op');
+  first.send({ type: 'error', code: 'unavailable', payload: 'unavailable: try again later', id: sent.id });
+  const second = await server.accept();
+  second.init();
+  expect(await second.take('op')).toEqual(sent);
+  second.ack([sent.id]);
+  await acked;
+});
+
 test('what others wrote after an op whose ack was lost stays: the server tells it again after the ack', async () => {
   const client = open({ url: server.url });
   const first = await server.accept();

@@ -8,6 +8,8 @@ export const LIMITS = {
   opIdLength: 64,
   /** How deeply the arrays and objects of a value may nest. */
   valueDepth: 128,
+  /** Length of the id of a user, in characters. */
+  userIdLength: 256,
   /** Length of the status of a session, in characters. */
   presenceStatusLength: 64,
   /** Bad frames that a connection may send in a minute before it is closed. */

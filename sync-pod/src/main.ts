@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { LIMITS, type StrategyName, type WorkspaceId } from '@etherply/protocol';
 import { pino } from 'pino';
 import { createTokenVerifier } from './auth/token-verifier.ts';
@@ -61,18 +61,26 @@ async function main(config: Config): Promise<void> {
   const sockets = new Sockets(sent, now);
   const presence = new Presence(sockets);
   const workers = new WorkerPool();
+  // Reading history takes long, and ops must not wait for it.
+  const historyWorkers = new WorkerPool();
   // Random for each start: a data directory that is lost, copied or restored never repeats (actor, seq) with other content.
   const actor = randomBytes(16).toString('hex');
-  const strategyOptions = { actor, tombstoneMs: config.tombstoneSeconds * 1000, heavyWork: workers };
+  // A workspace that was deleted counts from 1 again, so that it is another actor that does.
+  const actorOf = (epoch: number) => {
+    return epoch === 1 ? actor : createHash('sha256').update(`${actor} ${epoch}`).digest('hex').slice(0, actor.length);
+  };
+  const strategyOptions = { tombstoneMs: config.tombstoneSeconds * 1000, heavyWork: workers };
   const state = {
-    createStrategy: (name: StrategyName) => createStrategy(name, strategyOptions),
+    createStrategy: (name: StrategyName, epoch: number) => {
+      return createStrategy(name, { ...strategyOptions, actor: actorOf(epoch) });
+    },
     defaultStrategy: config.syncStrategy,
     opIdMemoryMs: LIMITS.opIdMemoryMs,
   };
   const workspaces = await Workspaces.start({
     dataDirs: config.dataDirs,
     state,
-    historyWork: workers,
+    historyWork: historyWorkers,
     limits: {
       maxKeys: config.maxWorkspaceKeys,
       maxBytes: config.maxWorkspaceBytes,
@@ -93,8 +101,7 @@ async function main(config: Config): Promise<void> {
     compactFromBytes: config.compactFromBytes,
     onUpdated: (workspaceId, update) => webhooks?.updated({ workspaceId, ...update }),
     onCompacted: () => metrics.compactions.inc(),
-    onCompactionFailed: (workspace, error) =>
-      logger.error({ err: error, workspace }, 'a workspace cannot be compacted'),
+    onFailed: (workspace, error) => logger.error({ err: error, workspace }, 'something is wrong with a workspace'),
     onShardDown: (error) => logger.error({ err: error }, 'a shard is down'),
     onShardUp: (shard) => logger.info({ shard }, 'a shard is up again'),
   });
@@ -106,6 +113,7 @@ async function main(config: Config): Promise<void> {
 
   const gate = new Gate(verifier);
   const routes = restRoutes({
+    gate,
     workspaces,
     presence,
     usage,
@@ -186,7 +194,7 @@ async function main(config: Config): Promise<void> {
     deadline.unref();
     logger.info('draining');
     isDraining = true;
-    await workspaces.idle();
+    await workspaces.settled();
     sockets.closeAll(config.shutdownTimeoutSeconds * 1000);
     await usage.close();
     await workspaces.close();

@@ -31,6 +31,9 @@ export async function warmUp(options: StateOptions, verifier: TokenVerifier): Pr
       dismiss: () => {},
     },
     updated: () => {},
+    failed: (_, error) => {
+      throw error;
+    },
     limits: {
       maxKeys: unlimited,
       maxBytes: unlimited,

@@ -118,7 +118,6 @@ describe('with a secret', () => {
 
   test.each<[string, JWTPayload]>([
     ['one of several audiences', { ...good, aud: ['other', 'pod'] }],
-    ['expired within the tolerance', { ...good, exp: now - 1 }],
     ['nbf within the tolerance', { ...good, nbf: now + 3 }],
   ])('%s is accepted', async (_, payload) => {
     await expect(verifier.verify(await sign(payload))).resolves.toBeDefined();

@@ -80,3 +80,42 @@ test('1,000 clients that come back at once after a crash all get what they misse
     expect(ops).toEqual([expect.objectContaining({ key: 'missed', value: n % 20 })]);
   }
 });
+
+test('what a client writes before it has read its state is not lost to the others, and is answered in order', async () => {
+  pod = await Pod.start({ env: { ETHERPLY_MAX_PENDING_BYTES: '100000' } });
+  const writer = await pod.connect('hasty');
+  for (let n = 0; n < 20; n += 1) await writer.set(`key-${n}`, 'x'.repeat(500_000));
+  const hasty = await pod.connect('hasty', { token: await token({ sub: 'hasty' }) });
+  hasty.socket.pause();
+  hasty.send({ type: 'op', id: 'early', payload: { key: 'early', value: 1 } });
+  for (let n = 0; n < 5; n += 1) hasty.send({ type: 'ping' });
+  hasty.send({ type: 'presence', payload: 'hello' });
+  await writer.set('meanwhile', 1);
+  hasty.socket.resume();
+  const { heads: _, ...op } = { ...(await writer.take('op')), heads: [] };
+  expect(op).toMatchObject({ payload: { key: 'early' }, user_id: 'hasty' });
+  await hasty.take('pong');
+  const order = ['init', 'op', 'ack', 'pong'].map((type) => hasty.frames.findIndex((frame) => frame.type === type));
+  // The pong was taken: its place is after those that are there.
+  expect(order.slice(0, 3)).toEqual([...order.slice(0, 3)].sort((a, b) => a - b));
+  expect(order.slice(0, 3).every((at) => at >= 0)).toBe(true);
+  const ack = await hasty.take('ack');
+  expect((await pod.read('hasty')).heads).toEqual(ack.heads);
+});
+
+test('a client that comes back with old heads gets a delta larger than the bound of the send buffer', async () => {
+  pod = await Pod.start({ env: { ETHERPLY_MAX_PENDING_BYTES: '100000' } });
+  const writer = await pod.connect('delta');
+  const { heads } = await writer.set('first', 1);
+  for (let n = 0; n < 20; n += 1) await writer.set(`key-${n}`, 'x'.repeat(500_000));
+  const back = await pod.connect('delta', { heads: String(heads) });
+  back.socket.pause();
+  for (let n = 0; n < 50; n += 1) await writer.set('counter', n);
+  back.socket.resume();
+  expect((await back.take('delta')).ops).toHaveLength(20);
+  await writer.set('counter', 'done');
+  for (let value: unknown; value !== 'done'; ) {
+    const { payload } = await back.take('op');
+    if ('value' in payload) value = payload.value;
+  }
+});

@@ -1,3 +1,5 @@
+import { get } from 'node:http';
+import { Socket } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { TokenBucket } from '../src/limits/token-bucket.ts';
@@ -152,6 +154,30 @@ describe('connections', () => {
     await from('10.0.0.1');
   });
 
+  test('of an address are not taken for those of another that a client claims in a line of its own', async () => {
+    pod = await Pod.start({ env: { ETHERPLY_MAX_CONNECTIONS_PER_IP: '1', ETHERPLY_TRUST_PROXY: 'true' } });
+    const from = async (claimed: string) => {
+      const request = get(pod.url(`/v1/sync/lines?token=${await token()}`), {
+        headers: {
+          connection: 'Upgrade',
+          upgrade: 'websocket',
+          'sec-websocket-version': '13',
+          'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==',
+          'x-forwarded-for': [claimed, '10.0.0.1'],
+        },
+      });
+      return new Promise<number | undefined>((resolve, reject) => {
+        request.once('upgrade', (_, socket) => {
+          if (socket instanceof Socket) socket.unref();
+          resolve(101);
+        });
+        request.once('response', ({ statusCode }) => resolve(statusCode));
+        request.once('error', reject);
+      });
+    };
+    expect([await from('10.0.0.8'), await from('10.0.0.9')]).toEqual([101, 503]);
+  });
+
   test('that are refused or abandoned give their place back', async () => {
     pod = await Pod.start({ env: { ETHERPLY_MAX_CONNECTIONS: '2', ETHERPLY_MAX_CONNECTIONS_PER_IP: '2' } });
     for (let n = 0; n < 5; n += 1) await expect(pod.connect('x', { token: 'wrong' })).rejects.toThrow('401');
@@ -224,4 +250,51 @@ test('workspaces that are only read over REST do not fill the memory', async () 
   expect(await pod.metric('etherply_workspaces_open')).toBeLessThanOrEqual(246);
   await used.set('still', 'here');
   expect((await pod.read('large-0')).data.k).toHaveLength(100_000);
+});
+
+test('the quota of keys cannot be passed by deleting the same key over and over in one turn', async () => {
+  pod = await Pod.start({ env: { ETHERPLY_MAX_WORKSPACE_KEYS: '10' } });
+  const client = await pod.connect('tricks');
+  for (let n = 0; n < 10; n += 1) await client.set(`held-${n}`, n);
+  const trick = (n: number) => ({
+    type: 'ops',
+    id: `trick-${n}`,
+    payload: [
+      ...Array.from({ length: 10 }, (_, i) => ({ key: `held-${i}`, deleted: true })),
+      ...Array.from({ length: 10 }, (_, i) => ({ key: `new-${n}-${i}`, value: 1 })),
+    ],
+  });
+  for (let n = 0; n < 8; n += 1) client.send(trick(n));
+  for (let answers = 0; answers < 8; ) {
+    const frame = await client.take('ack', 'error');
+    answers += frame.type === 'ack' ? frame.ids.length : 1;
+  }
+  expect(Object.keys((await pod.read('tricks')).data)).toHaveLength(10);
+});
+
+test.each(['automerge', 'lww', 'server-auth'] as const)('deleted keys of %s are bounded, too', async (strategy) => {
+  pod = await Pod.start({ env: { ETHERPLY_MAX_WORKSPACE_KEYS: '10' } });
+  await pod.configure('deleted', { strategy });
+  const client = await pod.connect('deleted');
+  let refused = 0;
+  for (let n = 0; n < 40; n += 1) {
+    client.send({ type: 'op', payload: { key: `key-${n}`, value: n } });
+    if ((await client.take('ack', 'error')).type === 'error') refused += 1;
+    client.send({ type: 'op', payload: { key: `key-${n}`, deleted: true } });
+    await client.take('ack');
+  }
+  expect(refused).toBe(20);
+});
+
+test('a user that names itself has a name of bounded length', async () => {
+  pod = await Pod.start();
+  const anonymous = await token({ sub: undefined });
+  for (const userId of ['', 'x'.repeat(257)]) {
+    await expect(pod.connect('names', { token: anonymous, userId })).rejects.toThrow('400');
+    const path = `/v1/workspaces/names/ops?userId=${userId}`;
+    const answer = await pod.request('POST', path, { body: { key: 'k', value: 1 }, claims: { sub: undefined } });
+    expect(answer.status).toBe(400);
+  }
+  const client = await pod.connect('names', { token: anonymous, userId: 'zoë' });
+  expect(await client.take('init')).toMatchObject({ user_id: 'zoë' });
 });

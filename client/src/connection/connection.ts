@@ -75,6 +75,11 @@ export class Connection {
     this.#socket.send(typeof frame === 'string' ? frame : JSON.stringify(frame));
   }
 
+  /** This connection is of no use now: comes back on another one, after a while. */
+  reconnect(): void {
+    if (this.#socket !== undefined) this.#closed(1006, '');
+  }
+
   close(): void {
     this.#status = 'closed';
     this.#leave();

@@ -1,7 +1,7 @@
 /**
- * The heads with which a client comes back to get only what it missed. The server sends one commit as several frames, all with
- * the heads after it; the connection may end between them. So heads count as reached only when a frame with later ones came:
- * the server then repeats the last commit, which changes nothing where all of it had come.
+ * The heads with which a client comes back to get only what it missed. A server may send one commit as several frames that all
+ * carry the heads after it, and the connection may end between them. So heads count as reached only when a frame with later
+ * ones came: the last commit is then repeated, which changes nothing where all of it had come.
  */
 export class ResumePoint {
   #latest: readonly string[] = [];

@@ -118,6 +118,7 @@ export const limitMeanings: Readonly<Record<keyof typeof LIMITS, LimitMeaning>> 
   keyBytes: { unit: 'bytes of UTF-8', meaning: 'Longest key; the shortest has one.' },
   opIdLength: { unit: 'UTF-16 code units', meaning: 'Longest id of a message; the shortest has one.' },
   valueDepth: { unit: 'levels', meaning: 'Deepest nesting of arrays and objects in a value.' },
+  userIdLength: { unit: 'characters', meaning: 'the id of a user: the `sub` of the token, or `?userId=`' },
   presenceStatusLength: { unit: 'UTF-16 code units', meaning: 'Longest presence status; the shortest has one.' },
   badFramesPerMinute: { unit: 'frames', meaning: 'So many bad frames in a minute close the connection.' },
   opIdMemoryMs: { unit: 'milliseconds', meaning: 'For so long at least the id of a message is remembered.' },

@@ -145,6 +145,8 @@ function toAccess(payload: JWTPayload, options: TokenVerifierOptions): Access {
   const { sub, exp, workspaces } = payload;
   if (sub !== undefined && (typeof sub !== 'string' || sub === '')) throw malformed('sub', 'a non-empty string');
   if (exp !== undefined && !Number.isFinite(exp)) throw malformed('exp', 'a number');
+  // The tolerance is for clocks that are behind: a session would end with its token at once.
+  if (exp !== undefined && exp <= Date.now() / 1000) throw new AuthError('unauthorized', 'the token has expired');
   if (workspaces !== undefined && !isStringArray(workspaces)) throw malformed('workspaces', 'an array of strings');
   const scopes = readScopes(payload, options.defaultScopes);
   if (workspaces === undefined && options.requireWorkspaceClaim) {

@@ -20,6 +20,8 @@ export class Certificate implements Files {
   readonly certFile: string;
   readonly keyFile: string;
   #content: string;
+  /** One look after the other. */
+  #looking: Promise<void> = Promise.resolve();
 
   private constructor({ certFile, keyFile }: Files, content: string) {
     this.certFile = certFile;
@@ -32,16 +34,19 @@ export class Certificate implements Files {
     return new Certificate(files, await readPair(files));
   }
 
-  /** Calls `changed` when the files hold another certificate with its key; until they do, `broken` says why not. */
-  watch(changed: () => void, broken: (error: Error) => void): void {
-    const look = () => {
-      readPair(this).then((content) => {
-        if (content === this.#content) return;
-        this.#content = content;
-        changed();
-      }, broken);
+  /** Calls `changed` when the files hold another certificate with its key; where they do not, or it fails, `broken` says why. */
+  watch(changed: () => Promise<void>, broken: (error: unknown) => void): void {
+    const look = async () => {
+      const content = await readPair(this);
+      if (content === this.#content) return;
+      await changed();
+      this.#content = content;
     };
-    for (const file of [this.certFile, this.keyFile]) watchFile(file, { interval: LOOK_MS, persistent: false }, look);
+    for (const file of [this.certFile, this.keyFile]) {
+      watchFile(file, { interval: LOOK_MS, persistent: false }, () => {
+        this.#looking = this.#looking.then(look).catch(broken);
+      });
+    }
   }
 
   unwatch(): void {

@@ -1,4 +1,4 @@
-import { parseWorkspaceId, type WorkspaceId } from '@etherply/protocol';
+import { LIMITS, parseWorkspaceId, type WorkspaceId } from '@etherply/protocol';
 import { type Access, mayOpen, type Scope } from '../auth/access.ts';
 import { AuthError, type TokenVerifier } from '../auth/token-verifier.ts';
 import { HttpError, type RequestFacts } from './request.ts';
@@ -40,6 +40,18 @@ export class Gate {
       throw new HttpError('permission_denied', 'the token is not for every workspace');
     }
     return access;
+  }
+
+  /**
+   * The user of a request: its token's, or else what the client says in `?userId=`, or else a name made of `fallback`.
+   * @throws HttpError `bad_request` where that cannot be a user id
+   */
+  userOf({ query }: RequestFacts, access: Access, fallback: string): string {
+    const userId = access.userId ?? query.get('userId') ?? `anonymous-${fallback}`;
+    if (userId === '' || userId.length > LIMITS.userIdLength || !userId.isWellFormed()) {
+      throw new HttpError('bad_request', `a user id has 1 to ${LIMITS.userIdLength} characters`);
+    }
+    return userId;
   }
 
   async #verify(token: string | undefined): Promise<Access> {

@@ -18,10 +18,12 @@ import { ackText } from '../workspace/frames.ts';
 import type { Outcome } from '../workspace/submission.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import type { Workspaces } from '../workspace/workspaces.ts';
+import type { Gate } from './gate.ts';
 import { HttpError } from './request.ts';
 import { historyEntryText, type Route, type WorkspaceRequest } from './route.ts';
 
 interface Options {
+  readonly gate: Gate;
   readonly workspaces: Workspaces;
   readonly presence: Presence;
   readonly usage: Usage;
@@ -148,13 +150,13 @@ export function restRoutes(options: Options): readonly Route[] {
   ];
 }
 
-async function readState({ workspace, facts }: WorkspaceRequest, { workspaces }: Options): Promise<Buffer> {
+async function readState({ workspace, facts, isWanted }: WorkspaceRequest, { workspaces }: Options): Promise<Buffer> {
   const heads = listOf(facts.query.get('heads') ?? '');
   const whole = await workspaces.use(workspace, ({ wholes, strategy }) => {
     return heads.length === 0 || sameSet(heads, strategy.heads()) ? wholes.current() : undefined;
   });
   if (whole !== undefined) return stateText(whole.data, whole.heads);
-  const registers = await workspaces.stateAt(workspace, heads);
+  const registers = await workspaces.stateAt(workspace, heads, isWanted);
   if (registers === null) throw new HttpError('not_found', 'heads: there is no such state, or it is not kept any more');
   const members = registers.map(([key, json]) => `${JSON.stringify(key)}:${json}`);
   return stateText(Buffer.from(`{${members.join(',')}}`), heads);
@@ -170,7 +172,7 @@ async function writeOps({ workspace: id, access, facts, body }: WorkspaceRequest
   const parsed = parseBody(postOpsBody, text);
   const sent = Array.isArray(parsed) ? parsed : [parsed];
   const ops = sent.map(toOp);
-  const userId = access.userId ?? facts.query.get('userId') ?? `anonymous-${randomUUID()}`;
+  const userId = options.gate.userOf(facts, access, randomUUID());
   const ids = sent.flatMap((one) => one.id ?? []);
   const expectedHeads = facts.ifMatch === '' ? undefined : listOf(facts.ifMatch.replaceAll('"', ''));
   options.submitted(id, ops.length, Buffer.byteLength(text));
@@ -180,8 +182,8 @@ async function writeOps({ workspace: id, access, facts, body }: WorkspaceRequest
     }
     const outcome = await new Promise<Outcome>((settle) => {
       // An array takes effect as a whole, so that its ids together are the id of the whole.
-      const whole = ids.length === 0 ? undefined : ids.join(' ');
-      const author = { userId, claims: access.claims };
+      const whole = ids.length > 1 ? JSON.stringify(ids) : ids[0];
+      const author = { userId, scopes: access.scopes, claims: access.claims };
       workspace.submit({ author, id: whole, ops, origin: undefined, expectedHeads, settle });
     });
     const heads = succeed(outcome);
@@ -190,20 +192,24 @@ async function writeOps({ workspace: id, access, facts, body }: WorkspaceRequest
   });
 }
 
-async function readHistory({ workspace, facts }: WorkspaceRequest, { workspaces }: Options): Promise<string> {
+async function readHistory({ workspace, facts, isWanted }: WorkspaceRequest, { workspaces }: Options): Promise<string> {
   const { least, most, preset } = HISTORY_LIMIT;
   const limit = Number(facts.query.get('limit') ?? preset);
   if (!Number.isInteger(limit) || limit < least || limit > most) {
     throw new HttpError('bad_request', `limit: a whole number from ${least} to ${most}`);
   }
-  const records = await workspaces.history(workspace, { limit, before: facts.query.get('before') ?? undefined });
+  const records = await workspaces.history(
+    workspace,
+    { limit, before: facts.query.get('before') ?? undefined },
+    isWanted,
+  );
   if (records === null) throw new HttpError('not_found', 'before: there is no such commit, or it is not kept any more');
   return `[${records.map(historyEntryText).join(',')}]`;
 }
 
 async function readUsage({ workspace, facts }: WorkspaceRequest, { usage, now }: Options): Promise<string> {
   const end = timeOf('end', facts.query) ?? now();
-  const start = timeOf('start', facts.query) ?? end - DAY_MS;
+  const start = timeOf('start', facts.query) ?? Math.max(0, end - DAY_MS);
   if (start >= end || end - start > MOST_USAGE_DAYS * DAY_MS) {
     throw new HttpError('bad_request', `start: before end, and at most ${MOST_USAGE_DAYS} days before it`);
   }

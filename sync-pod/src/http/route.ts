@@ -10,6 +10,8 @@ export interface PodRequest {
   readonly facts: RequestFacts;
   /** The text of the body; never resolves where the client goes away. */
   readonly body: Promise<string>;
+  /** The client has not gone away. */
+  readonly isWanted: () => boolean;
 }
 
 export interface WorkspaceRequest extends PodRequest {

@@ -11,6 +11,7 @@ import {
 import { connect } from 'node:net';
 import type { Logger } from 'pino';
 import { ShardDownError } from '../storage/supervised-shard.ts';
+import { BusyError } from '../workspace/workspaces.ts';
 import type { Certificate } from './certificate.ts';
 import type { Gate } from './gate.ts';
 import { HttpError, Reply, readBody, readRequest } from './request.ts';
@@ -60,13 +61,12 @@ export class Server {
     const open = await this.#listenWith(host, port, certificate);
     const { logger } = this.#options;
     certificate?.watch(
-      () => {
+      async () => {
         const before = this.#listening;
-        void this.#listenWith(host, open, certificate).then(() => {
-          // Who is connected stays; who comes is served with the new certificate.
-          if (before !== undefined) us_listen_socket_close(before);
-          logger.info('serving with a new certificate');
-        });
+        await this.#listenWith(host, open, certificate);
+        // Who is connected stays; who comes is served with the new certificate.
+        if (before !== undefined) us_listen_socket_close(before);
+        logger.info('serving with a new certificate');
       },
       (error) => logger.warn({ err: error }, 'the new certificate cannot be used'),
     );
@@ -87,7 +87,7 @@ export class Server {
     reply.error(known?.code ?? 'unavailable', known?.message ?? 'an internal error; it is in the log');
   }
 
-  #listenWith(host: string, port: number, certificate: Certificate | undefined): Promise<number> {
+  async #listenWith(host: string, port: number, certificate: Certificate | undefined): Promise<number> {
     const app =
       certificate === undefined
         ? App()
@@ -135,28 +135,30 @@ export class Server {
     const facts = readRequest(req);
     const reply = new Reply(res);
     // A body arrives whether or not it is wanted yet: listen before anything else.
-    const body = readBody(res, this.#options.maxMessageBytes);
+    const body = route.body === undefined ? Promise.resolve('') : readBody(res, this.#options.maxMessageBytes);
     body.catch(() => undefined);
-    void this.#admit(route, { facts, body }).then(
+    void this.#admit(route, { facts, body, isWanted: () => !reply.aborted }).then(
       (text) => reply.json(text),
       (error: unknown) => this.fail(reply, error),
     );
   }
 
-  async #admit(route: Route, { facts, body }: Omit<PodRequest, 'access'>): Promise<string | Buffer> {
+  async #admit(route: Route, request: Omit<PodRequest, 'access'>): Promise<string | Buffer> {
+    const { facts } = request;
     const { gate } = this.#options;
     if (route.of === 'pod') {
       const access = await gate.admitToPod(facts, route.scope);
-      return route.handle({ access, facts, body });
+      return route.handle({ ...request, access });
     }
     const { workspace, access } = await gate.admit(facts, route.scope);
-    return route.handle({ workspace, access, facts, body });
+    return route.handle({ ...request, workspace, access });
   }
 }
 
 function knownError(error: unknown): HttpError | undefined {
   if (error instanceof HttpError) return error;
-  return error instanceof ShardDownError ? new HttpError('unavailable', error.message) : undefined;
+  const isPassing = error instanceof ShardDownError || error instanceof BusyError;
+  return isPassing ? new HttpError('unavailable', error.message) : undefined;
 }
 
 /**

@@ -71,8 +71,8 @@ export class Sockets implements Broadcaster, Audience {
     const publish = (topic: string, frames: () => readonly string[]) => {
       for (const app of this.#apps) {
         if (app.numSubscribers(topic) === 0) continue;
-        // What a socket publishes it does not get itself.
-        const sender = socket !== undefined && app === originApp ? socket : app;
+        // What a socket publishes it does not get itself; but it can only publish to a topic that it is subscribed to.
+        const sender = socket !== undefined && app === originApp && socket.isSubscribed(topic) ? socket : app;
         for (const frame of frames()) {
           this.#sent(frame.length);
           sender.publish(topic, frame);

@@ -1,4 +1,4 @@
-import type { HttpResponse, TemplatedApp, us_socket_context_t, WebSocket } from 'uWebSockets.js';
+import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t, WebSocket } from 'uWebSockets.js';
 import { randomUUID } from 'node:crypto';
 import { CLOSE, type WorkspaceId } from '@etherply/protocol';
 import type { Logger } from 'pino';
@@ -73,7 +73,7 @@ export class SyncRoute {
           extensions: req.getHeader('sec-websocket-extensions'),
           context,
         };
-        const address = this.#addressOf(res, req.getHeader('x-forwarded-for'));
+        const address = this.#addressOf(res, req);
         const facts = readRequest(req);
         const reply = replyTo(res);
         void this.#connect(app, facts, address).then(
@@ -105,9 +105,14 @@ export class SyncRoute {
     });
   }
 
-  #addressOf(res: HttpResponse, forwardedFor: string): string {
-    // Each proxy adds the address that it was called from: only the last one is the word of a proxy of ours.
-    const forwarded = this.#options.trustProxy ? forwardedFor.split(',').at(-1)?.trim() : '';
+  #addressOf(res: HttpResponse, req: HttpRequest): string {
+    let forwarded: string | undefined;
+    // Each proxy adds the address that it was called from, some in a line of their own: only the last one is the word of ours.
+    if (this.#options.trustProxy) {
+      req.forEach((name, value) => {
+        if (name === 'x-forwarded-for') forwarded = value.split(',').at(-1)?.trim();
+      });
+    }
     return forwarded || Buffer.from(res.getRemoteAddressAsText()).toString();
   }
 
@@ -125,7 +130,7 @@ export class SyncRoute {
       given.push(() => workspaces.release(id));
       if (isDraining()) throw new HttpError('unavailable', 'this pod is draining: connect again');
       const sessionId = randomUUID();
-      const userId = access.userId ?? facts.query.get('userId') ?? `anonymous-${sessionId}`;
+      const userId = gate.userOf(facts, access, sessionId);
       const batched = facts.query.get('batch') === '1' || facts.protocols[0] === SUBPROTOCOL;
       const { verifier, limits, presence, observerOf, now } = this.#options;
       const session = new Session({

@@ -31,12 +31,6 @@ export class TokenBucket {
     return Math.max(0, Math.ceil(((1 - this.#tokens) / this.#rate) * 1000));
   }
 
-  /** Nothing was taken for so long that a new one would be the same. */
-  isFull(nowMs: number): boolean {
-    this.#refill(nowMs);
-    return this.#tokens === this.#burst;
-  }
-
   #refill(nowMs: number): void {
     const seconds = Math.max(0, nowMs - this.#at) / 1000;
     this.#at = nowMs;

@@ -16,6 +16,8 @@ import { toOp } from './to-op.ts';
 /** With more than this still to be sent, a client that has just come first reads what it was sent. */
 const JOIN_PENDING_BYTES = 64 * 1024;
 
+/** What a client may send before it has read its state. */
+const MAX_HELD_BYTES = 4 << 20;
 /** To verify a token takes about as long as so many ops. */
 const AUTH_COST = 20;
 
@@ -80,6 +82,11 @@ export class Session implements Subscriber {
   #socket: SessionSocket | undefined;
   /** The heads that it was sent, while it does not yet get what comes after them. */
   #behindAt: readonly string[] | undefined;
+  /** It has all that happened before now, and gets what happens. */
+  #isCaughtUp = false;
+  /** Frames that came before that. */
+  readonly #held: { text: string; bytes: number }[] = [];
+  #heldBytes = 0;
   readonly #acks = new PendingAcks();
   #badFrames = 0;
   #badFramesSince = 0;
@@ -117,8 +124,7 @@ export class Session implements Subscriber {
       socket.send(
         `{"type":"delta","ops":[${changes.map(eventText).join(',')}],${this.#about(strategy, strategy.heads())}}`,
       );
-      socket.subscribe();
-      this.#appear(socket);
+      this.#sentState(socket, strategy.heads());
       return;
     }
     const whole = await workspace.wholes.recent();
@@ -130,8 +136,7 @@ export class Session implements Subscriber {
         Buffer.from(`,${this.#about(strategy, whole.heads)}}`),
       ]),
     );
-    this.#behindAt = whole.heads;
-    if (socket.pendingBytes() <= JOIN_PENDING_BYTES) this.#catchUp();
+    this.#sentState(socket, whole.heads);
   }
 
   /** All that was sent has been handed to the operating system. */
@@ -160,6 +165,28 @@ export class Session implements Subscriber {
   /** A text frame of so many bytes came in. */
   received(text: string, bytes: number): void {
     if (!this.isOpen) return; // it has been told to go, and is on its way
+    if (!this.#isCaughtUp) this.#hold(text, bytes);
+    else this.#process(text, bytes);
+  }
+
+  /** A frame that is no text came in. */
+  receivedBinary(): void {
+    this.#refuseFrame('binary frames are not part of this protocol: send JSON text', undefined);
+  }
+
+  /** The token has ended. */
+  expire(): void {
+    this.close(CLOSE.tokenExpired, 'token expired');
+  }
+
+  /** A client is answered once it has what the answers build on: its state, and all that has happened since. */
+  #hold(text: string, bytes: number): void {
+    this.#held.push({ text, bytes });
+    this.#heldBytes += bytes;
+    if (this.#heldBytes > MAX_HELD_BYTES) this.close(CLOSE.tooSlow, 'too slow: read what you were sent first');
+  }
+
+  #process(text: string, bytes: number): void {
     let parsed: unknown;
     try {
       parsed = JSON.parse(text);
@@ -172,14 +199,10 @@ export class Session implements Subscriber {
     else this.#refuseFrame(describe(frame.error.issues), idOf(parsed));
   }
 
-  /** A frame that is no text came in. */
-  receivedBinary(): void {
-    this.#refuseFrame('binary frames are not part of this protocol: send JSON text', undefined);
-  }
-
-  /** The token has ended. */
-  expire(): void {
-    this.close(CLOSE.tokenExpired, 'token expired');
+  /** The state at these heads is on its way. */
+  #sentState(socket: SessionSocket, heads: readonly string[]): void {
+    this.#behindAt = heads;
+    if (socket.pendingBytes() <= JOIN_PENDING_BYTES) this.#catchUp();
   }
 
   /** What happened while the state was made and sent goes out, and then what happens does as it happens. */
@@ -196,6 +219,8 @@ export class Session implements Subscriber {
     if (this.#socket === undefined) return; // what it was sent was too much for it
     this.#socket.subscribe();
     this.#appear(this.#socket);
+    this.#isCaughtUp = true;
+    for (const { text, bytes } of this.#held.splice(0)) this.#process(text, bytes);
   }
 
   /** What the first frame says besides the state, as members of a JSON object. */
@@ -249,7 +274,7 @@ export class Session implements Subscriber {
       this.#refuse('permission_denied', "missing 'write' scope", id);
     } else if (workspace !== undefined && this.#passes(workspace.rate, ops.length, 'this workspace', id)) {
       workspace.submit({
-        author: { userId: this.userId, claims: this.#access.claims },
+        author: { userId: this.userId, scopes: this.#access.scopes, claims: this.#access.claims },
         id,
         ops,
         origin: this,
@@ -271,7 +296,9 @@ export class Session implements Subscriber {
     const { maxPresenceBytes } = this.#limits;
     if (payload !== undefined && Buffer.byteLength(JSON.stringify(payload)) > maxPresenceBytes) {
       this.#refuse('too_large', `payload: presence may have at most ${maxPresenceBytes} bytes`, undefined);
-    } else this.#presence?.update(this.workspaceId, this.sessionId, { payload, status });
+    } else if (this.#workspace !== undefined && this.#passes(this.#workspace.rate, 1, 'this workspace', undefined)) {
+      this.#presence?.update(this.workspaceId, this.sessionId, { payload, status });
+    }
   }
 
   #settle(outcome: Outcome, id: string | undefined, count: number): void {
@@ -285,8 +312,7 @@ export class Session implements Subscriber {
       return;
     }
     if (this.#acks.isEmpty) queueMicrotask(() => this.flushAcks());
-    // Heads that it comes back with must not stand for what it has not been sent yet.
-    this.#acks.add(id, count, this.#behindAt ?? outcome.heads);
+    this.#acks.add(id, count, outcome.heads);
   }
 
   /** One ack frame a commit, whatever the number of messages in it. */

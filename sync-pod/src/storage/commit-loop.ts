@@ -7,6 +7,8 @@ type Append = (writes: readonly Write[]) => Promise<void>;
 export interface Committer {
   /** Takes what is waiting as one write; undefined where there is nothing to write. */
   takeTurn(): Write | undefined;
+  /** Taking the turn threw this error; nothing of it is written. */
+  turnBroken(error: unknown): void;
   /** The write of the last turn is durable. */
   turnCommitted(): void;
   /** The write of the last turn may or may not be durable; the shard is down until it is opened again. */
@@ -27,6 +29,7 @@ export class CommitLoop {
   readonly #observer: CommitObserver;
   #waiting = new Set<Committer>();
   #running: Promise<void> | undefined;
+  #settling: (() => void)[] = [];
 
   constructor(append: Append, observer: CommitObserver) {
     this.#append = append;
@@ -38,6 +41,12 @@ export class CommitLoop {
     this.#running ??= this.#run();
   }
 
+  /** Resolves when all that is waiting or under way now has been committed, whatever comes meanwhile. */
+  settled(): Promise<void> {
+    if (this.#running === undefined) return Promise.resolve();
+    return new Promise((resolve) => this.#settling.push(resolve));
+  }
+
   /** Resolves when nothing is waiting or under way. */
   async idle(): Promise<void> {
     while (this.#running !== undefined) await this.#running;
@@ -46,25 +55,37 @@ export class CommitLoop {
   async #run(): Promise<void> {
     while (this.#waiting.size > 0) {
       await endOfTurn(); // whatever else this turn of the event loop receives goes along
-      const turn = [...this.#waiting];
+      const [turn, settling] = [[...this.#waiting], this.#settling];
       this.#waiting = new Set();
+      this.#settling = [];
       await this.#commit(turn);
+      for (const resolve of settling) resolve();
     }
     this.#running = undefined;
+    for (const resolve of this.#settling.splice(0)) resolve();
   }
 
   async #commit(turn: readonly Committer[]): Promise<void> {
     const start = performance.now();
-    const writes = turn.flatMap((committer) => committer.takeTurn() ?? []);
+    const taken: Committer[] = [];
+    const writes: Write[] = [];
+    for (const committer of turn) {
+      try {
+        writes.push(...[committer.takeTurn() ?? []].flat());
+        taken.push(committer);
+      } catch (error) {
+        committer.turnBroken(error); // one that is broken must not take the others down
+      }
+    }
     try {
       if (writes.length > 0) await this.#append(writes);
     } catch {
       // The shard has said why when it went down.
-      for (const committer of turn) committer.turnFailed();
+      for (const committer of taken) committer.turnFailed();
       return;
     }
-    this.#observer.committed(turn.length, (performance.now() - start) / 1000);
-    for (const committer of turn) committer.turnCommitted();
+    this.#observer.committed(taken.length, (performance.now() - start) / 1000);
+    for (const committer of taken) committer.turnCommitted();
   }
 }
 

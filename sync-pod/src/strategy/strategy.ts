@@ -12,6 +12,8 @@ export interface Op {
 /** Who sends a message, as its token says. */
 export interface Author {
   readonly userId: string;
+  /** What it may do: `read`, `write`, `admin`. */
+  readonly scopes: ReadonlySet<string>;
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
@@ -78,8 +80,8 @@ export interface Strategy<P extends Plan = Plan> {
   get(key: string): RegisterView | undefined;
   /** Every live key, as it is at the call. */
   view(): Iterable<RegisterView>;
-  /** Live keys, and the bytes of their names and values. */
-  readonly size: { readonly keys: number; readonly bytes: number };
+  /** Live keys, the bytes of their names and values, and the deletions that are remembered. */
+  readonly size: { readonly keys: number; readonly bytes: number; readonly deleted: number };
   /** Empty as long as nothing has been written. */
   heads(): readonly string[];
   /** The state as it is at the call, in chunks of some 64 KiB that are made when they are asked for. */

@@ -80,9 +80,11 @@ export class Usage {
         [...hours].map(([hour, used]) => ({ workspace, hour, used })),
       );
       this.#fresh = new Map();
-      for (const { workspace, hour, used } of rows) {
+      // Together, so that they share commits.
+      const written = rows.map(async ({ workspace, hour, used }) => {
         if (!(await this.#add(workspace, hour, used))) this.#recount(workspace, hour, used);
-      }
+      });
+      await Promise.all(written);
     });
     return this.#flushing;
   }
@@ -106,6 +108,7 @@ export class Usage {
         takeTurn: (): Write => ({ kind: 'usage', workspace, hour, bytes: Uint8Array.from(cbor.encode(sum)) }),
         turnCommitted: () => resolve(true),
         turnFailed: () => resolve(false),
+        turnBroken: () => resolve(false),
       });
     });
   }

@@ -48,6 +48,16 @@ export class Compaction implements Committer {
 
   /** @throws CompactionFailed, or what reading from the source throws */
   async run(): Promise<void> {
+    try {
+      await this.#run();
+    } catch (error) {
+      // What it was reading is being deleted: no wonder that it was not there.
+      if (this.#state.isEnding) throw new CompactionFailed(`${this.#workspace} is being deleted`);
+      throw error;
+    }
+  }
+
+  async #run(): Promise<void> {
     const state = this.#state;
     const { position, strategy, tailWeight, settings, epoch } = state;
     const heads = strategy.heads();
@@ -84,6 +94,10 @@ export class Compaction implements Committer {
     }
     this.#write = undefined;
     this.#settle?.resolve();
+  }
+
+  turnBroken(): void {
+    this.turnFailed();
   }
 
   turnFailed(): void {

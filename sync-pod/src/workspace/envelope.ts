@@ -24,7 +24,7 @@ export interface Envelope {
   readonly ops: readonly EnvelopeOp[];
 }
 
-const VERSION = 1;
+const VERSION = 2;
 const cbor = new Encoder({ useRecords: false, tagUint8Array: false });
 const wireForm = z.tuple([
   z.literal(VERSION),
@@ -32,19 +32,32 @@ const wireForm = z.tuple([
   z.int(),
   z.int(),
   z.instanceof(Uint8Array),
-  z.array(z.tuple([z.string(), z.string().nullable(), z.int(), z.number().nullable()])),
+  z.array(z.string()),
+  z.array(z.tuple([z.int(), z.string().nullable(), z.int(), z.number().nullable()])),
 ]);
 
-/** CBOR array: version, kind, epoch, time, data, ops as [user, id, fingerprint, timestamp]. */
+/** CBOR array: version, kind, epoch, time, data, users, ops as [index of the user, id, fingerprint, timestamp]. */
 export function encodeEnvelope({ kind, epoch, time, data, ops }: Envelope): Uint8Array {
-  const rows = ops.map(({ user, id, fingerprint, timestamp }) => [user, id, fingerprint, timestamp]);
-  return cbor.encode([VERSION, kind, epoch, time, data, rows]);
+  const users = new Map<string, number>();
+  const rows = ops.map(({ user, id, fingerprint, timestamp }) => {
+    let index = users.get(user);
+    if (index === undefined) {
+      index = users.size;
+      users.set(user, index);
+    }
+    return [index, id, fingerprint, timestamp];
+  });
+  return cbor.encode([VERSION, kind, epoch, time, data, [...users.keys()], rows]);
 }
 
 /** @throws where the bytes are no envelope of a known version */
 export function decodeEnvelope(bytes: Uint8Array): Envelope {
-  const [, kind, epoch, time, data, rows] = wireForm.parse(cbor.decode(bytes));
-  const ops = rows.map(([user, id, fingerprint, timestamp]) => ({ user, id, fingerprint, timestamp }));
+  const [, kind, epoch, time, data, users, rows] = wireForm.parse(cbor.decode(bytes));
+  const ops = rows.map(([index, id, fingerprint, timestamp]) => {
+    const user = users[index];
+    if (user === undefined) throw new Error('an op of an envelope names no user');
+    return { user, id, fingerprint, timestamp };
+  });
   return { kind, epoch, time, data, ops };
 }
 

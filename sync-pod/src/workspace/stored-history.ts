@@ -6,22 +6,28 @@ import { Slices } from './slices.ts';
 import type { Source } from './workspace-state.ts';
 
 /**
- * All that is kept of the records of a workspace, or undefined where there are none. A compaction in the meantime moves them:
- * then it reads again.
+ * All that is kept of the records of a workspace, or undefined where there are none. A compaction in the meantime moves them
+ * (what it has not come to yet may be missing then): it reads again.
  */
 export async function readHistory(
   workspace: WorkspaceId,
   source: Source,
 ): Promise<{ strategy: StrategyName; history: StoredHistory } | undefined> {
   for (;;) {
-    const bytes = await source.manifest(workspace);
-    try {
-      return await read(workspace, source, bytes && decodeManifest(bytes));
-    } catch (error) {
-      const now = await source.manifest(workspace);
-      if (now === undefined || (bytes !== undefined && Buffer.compare(bytes, now) === 0)) throw error;
-    }
+    const before = await source.manifest(workspace);
+    const reading = read(workspace, source, before && decodeManifest(before));
+    const outcome = await reading.then(
+      (stored) => ({ stored }),
+      (error: unknown) => ({ error }),
+    );
+    if (!isSame(before, await source.manifest(workspace))) continue;
+    if ('error' in outcome) throw outcome.error;
+    return outcome.stored;
   }
+}
+
+function isSame(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : Buffer.compare(a, b) === 0;
 }
 
 async function read(workspace: WorkspaceId, source: Source, manifest: Manifest | undefined) {

@@ -13,6 +13,8 @@ export interface Sorted {
   readonly accepted: readonly Submission[];
   /** Those that have been answered already, or are refused: settled after the turn. */
   readonly refused: readonly (() => void)[];
+  /** Sent again within the same turn: what becomes of them depends on what becomes of the first. */
+  readonly deferred: readonly Submission[];
   /** Of all accepted ones. */
   readonly ops: readonly Op[];
   /** Unix milliseconds. */
@@ -37,7 +39,8 @@ export function sortSubmissions(
 ): Sorted {
   const byOrigin = new Map<unknown, Submission[]>();
   const refused: (() => void)[] = [];
-  const fresh = new Map<string, number>();
+  const fresh = new Set<string>();
+  const deferred: Submission[] = [];
   const room = new QuotaCheck(strategy, quota);
   const refuse = ({ settle }: Submission, code: ErrorCode, message: string) => {
     refused.push(() => settle({ ok: false, code, message }));
@@ -46,8 +49,10 @@ export function sortSubmissions(
     const { author, id, ops, settle, origin, expectedHeads } = submission;
     const fingerprint = id === undefined ? 0 : fingerprintOf(ops);
     const name = id === undefined ? '' : JSON.stringify([author.userId, id]);
-    const seen = id === undefined ? undefined : (memory.recall(author.userId, id) ?? fresh.get(name));
-    if (seen !== undefined && seen !== fingerprint) {
+    const seen = id === undefined ? undefined : memory.recall(author.userId, id);
+    if (id !== undefined && fresh.has(name)) {
+      deferred.push(submission);
+    } else if (seen !== undefined && seen !== fingerprint) {
       refuse(
         submission,
         'id_reused',
@@ -65,7 +70,7 @@ export function sortSubmissions(
     } else if (!room.admits(ops)) {
       refuse(submission, 'quota_exceeded', `a workspace may have ${quota.maxKeys} keys and ${quota.maxBytes} bytes`);
     } else {
-      if (id !== undefined) fresh.set(name, fingerprint);
+      if (id !== undefined) fresh.add(name);
       const owner = origin ?? submission;
       const mine = byOrigin.get(owner);
       if (mine === undefined) byOrigin.set(owner, [submission]);
@@ -73,7 +78,7 @@ export function sortSubmissions(
     }
   }
   const accepted = [...byOrigin.values()].flat();
-  return { accepted, refused, ops: accepted.flatMap(({ ops }) => ops), time: now };
+  return { accepted, refused, deferred, ops: accepted.flatMap(({ ops }) => ops), time: now };
 }
 
 /** What the envelope says of the ops, and what is remembered of their ids. Refused messages are as if never sent. */
@@ -96,8 +101,8 @@ export function envelopeOps({ accepted, time }: Sorted, plan: Plan, { memory }: 
 }
 
 /** It may or may not have happened: whoever sent it finds out by sending it again. */
-export function settleUnavailable({ accepted, refused }: Sorted): void {
-  for (const { settle } of accepted) settle(UNAVAILABLE);
+export function settleUnavailable({ accepted, refused, deferred }: Sorted): void {
+  for (const { settle } of [...accepted, ...deferred]) settle(UNAVAILABLE);
   for (const settle of refused) settle();
 }
 

@@ -20,7 +20,7 @@ export interface Source {
 /** Where the state of a workspace starts from. */
 export interface StateOptions {
   /** Makes an empty one. */
-  readonly createStrategy: (name: StrategyName) => Strategy;
+  readonly createStrategy: (name: StrategyName, epoch: number) => Strategy;
   /** Of workspaces for which none has been set. */
   readonly defaultStrategy: StrategyName;
   readonly opIdMemoryMs: number;
@@ -47,7 +47,7 @@ export class WorkspaceState {
   constructor(options: StateOptions) {
     this.#options = options;
     this.settings = { strategy: options.defaultStrategy };
-    this.strategy = options.createStrategy(options.defaultStrategy);
+    this.strategy = this.createStrategy(options.defaultStrategy);
     this.memory = new OpMemory(options.opIdMemoryMs);
   }
 
@@ -57,13 +57,13 @@ export class WorkspaceState {
   }
 
   createStrategy(name: StrategyName): Strategy {
-    return this.#options.createStrategy(name);
+    return this.#options.createStrategy(name, this.epoch);
   }
 
   /** What is left after a deletion. */
   successor(): WorkspaceState {
     const next = new WorkspaceState(this.#options);
-    next.epoch = this.epoch + 1;
+    next.#setEpoch(this.epoch + 1);
     next.position = this.position + 1;
     return next;
   }
@@ -75,7 +75,7 @@ export class WorkspaceState {
     if (bytes !== undefined) {
       this.snapshot = decodeManifest(bytes);
       const { kind, epoch, settings, position, opIds, state } = this.snapshot;
-      this.epoch = epoch;
+      this.#setEpoch(epoch);
       this.position = position;
       if (settings !== null) this.#configure(settings);
       else if (state.end > state.first) this.#use(kind);
@@ -98,6 +98,7 @@ export class WorkspaceState {
       this.advanced(entry);
       await slices.next();
     }
+    this.strategy.configure(this.settings);
   }
 
   /** The record is part of what is stored. */
@@ -113,10 +114,15 @@ export class WorkspaceState {
     return this.strategy.receive({ data, timestamps: ops.flatMap(({ timestamp }) => timestamp ?? []) }, position);
   }
 
+  /** The strategy is configured with them when everything is read: only the last ones count. */
   #configure(settings: WorkspaceSettings): void {
-    if (settings.strategy !== this.strategy.name) this.strategy = this.createStrategy(settings.strategy);
-    this.strategy.configure(settings);
+    this.#use(settings.strategy);
     this.settings = settings;
+  }
+
+  #setEpoch(epoch: number): void {
+    this.epoch = epoch;
+    this.strategy = this.createStrategy(this.strategy.name);
   }
 
   #use(strategy: StrategyName): void {

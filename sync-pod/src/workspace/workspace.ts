@@ -35,6 +35,8 @@ interface Edge {
   readonly broadcaster: Broadcaster;
   /** Told of each commit that had an effect. */
   readonly updated: (workspace: WorkspaceId, update: Update) => void;
+  /** Something that should not happen has happened to it. */
+  readonly failed: (workspace: WorkspaceId, error: unknown) => void;
   /** Asks for a turn of the commit loop. */
   readonly schedule: (workspace: Workspace) => void;
   /** So much has been written since the last snapshot that it is time for another. */
@@ -99,6 +101,7 @@ export class Workspace implements Committer {
   /** Goes on from what is on disk after a failed write, and tells everyone what that write did if it happened after all. */
   resume(state: WorkspaceState): void {
     const before = this.#state;
+    before.isEnding = true; // a compaction of it must not go on
     this.#replaceState(state);
     this.#down = false;
     if (before.epoch !== state.epoch || before.strategy.name !== state.strategy.name) {
@@ -128,6 +131,11 @@ export class Workspace implements Committer {
   /** Resolves when nothing is left of the workspace but that it was deleted; who is in it is sent away. */
   delete(): Promise<Outcome> {
     return this.#control((state) => planDeletion(this.id, state));
+  }
+
+  turnBroken(error: unknown): void {
+    this.#edge.failed(this.id, error);
+    this.turnFailed();
   }
 
   takeTurn(): Write | undefined {
@@ -170,6 +178,8 @@ export class Workspace implements Committer {
     }
     const ops = announceTurn(turn, this.id, state.strategy, this.#edge.broadcaster, before);
     for (const settle of turn.refused) settle();
+    // Before what came since: now it is known whether the first is in.
+    if (turn.deferred.length > 0) this.#waiting = [...turn.deferred, ...this.#waiting];
     if (ops > 0) this.#edge.updated(this.id, { ops, heads: turn.plan.heads, users: usersOf(turn) });
     const enough = Math.max(this.#edge.compactFromBytes, (state.snapshot?.state.bytes ?? 0) / 2);
     if (state.tailWeight > enough) this.#edge.compact(this);
@@ -182,6 +192,8 @@ export class Workspace implements Committer {
     if (next !== before || next.strategy !== strategy) {
       this.#replaceState(next);
       this.#dismissAll(before.epoch);
+      // They were sent to what is no more.
+      for (const submission of this.#waiting.splice(0)) submission.settle(UNAVAILABLE);
     }
     settle({ ok: true, heads: this.strategy.heads() });
   }
@@ -228,13 +240,21 @@ export class Workspace implements Committer {
     const plan = strategy.plan(sorted.accepted, sorted.time);
     if (!(plan instanceof Promise)) return this.#turnOf(sorted, plan);
     this.#planning = sorted;
-    void plan.then((made) => {
-      this.#planning = undefined;
-      // A failed write in between has brought the workspace back to what is on disk.
-      if (this.#down || this.#state.strategy !== strategy) settleUnavailable(sorted);
-      else this.#planned = this.#turnOf(sorted, made);
-      this.#edge.schedule(this);
-    });
+    void plan
+      .then(
+        (made) => {
+          this.#planning = undefined;
+          // A failed write in between has brought the workspace back to what is on disk.
+          if (this.#down || this.#state.strategy !== strategy) settleUnavailable(sorted);
+          else this.#planned = this.#turnOf(sorted, made);
+        },
+        (error: unknown) => {
+          this.#planning = undefined;
+          this.#edge.failed(this.id, error);
+          settleUnavailable(sorted);
+        },
+      )
+      .finally(() => this.#edge.schedule(this));
     return undefined;
   }
 

@@ -31,13 +31,21 @@ interface Options {
   /** A commit had an effect. */
   readonly onUpdated: (workspace: WorkspaceId, update: Update) => void;
   readonly onCompacted: (workspace: WorkspaceId) => void;
-  readonly onCompactionFailed: (workspace: WorkspaceId, error: unknown) => void;
+  /** Something that should not happen: it cannot be compacted, brought back, or planned. */
+  readonly onFailed: (workspace: WorkspaceId, error: unknown) => void;
   readonly onShardDown: (error: Error) => void;
   readonly onShardUp: (index: number) => void;
 }
 
 /** What an open workspace holds besides its keys and values, about. */
 const WORKSPACE_BYTES = 4096;
+
+const MAX_HISTORY_WAITING = 16;
+
+/** It cannot be done now, because so much else is. */
+export class BusyError extends Error {
+  override readonly name = 'BusyError';
+}
 
 interface ShardSlot {
   readonly shard: SupervisedShard;
@@ -63,6 +71,7 @@ export class Workspaces {
   #closing = false;
   #compactions: Promise<void> = Promise.resolve();
   #historyReads: Promise<unknown> = Promise.resolve();
+  #historyWaiting = 0;
 
   private constructor(options: Options, shards: readonly ShardSlot[]) {
     this.#options = options;
@@ -142,9 +151,9 @@ export class Workspaces {
     for (const one of this.#idle.beyond(this.#options.maxIdleBytes)) this.#evict(one);
   }
 
-  /** The commits of a workspace, newest first; null where `before` names none. */
-  async history(id: WorkspaceId, page: Page): Promise<HistoricRecord[] | null> {
-    return this.#oneByOne(async () => {
+  /** The commits of a workspace, newest first; null where `before` names none. @throws BusyError, ShardDownError */
+  async history(id: WorkspaceId, page: Page, isWanted: () => boolean): Promise<HistoricRecord[] | null> {
+    return this.#oneByOne(isWanted, async () => {
       const stored = await readHistory(id, this.#slotOf(id).shard);
       if (stored === undefined) return page.before === undefined ? [] : null;
       return this.#options.historyWork.page(stored.strategy, stored.history, page);
@@ -152,8 +161,12 @@ export class Workspaces {
   }
 
   /** The live keys of a workspace with their values' texts, as it was at `heads`; null where these are not known. */
-  async stateAt(id: WorkspaceId, heads: readonly string[]): Promise<[key: string, json: string][] | null> {
-    return this.#oneByOne(async () => {
+  async stateAt(
+    id: WorkspaceId,
+    heads: readonly string[],
+    isWanted: () => boolean,
+  ): Promise<[key: string, json: string][] | null> {
+    return this.#oneByOne(isWanted, async () => {
       const stored = await readHistory(id, this.#slotOf(id).shard);
       return stored === undefined ? null : this.#options.historyWork.stateAt(stored.strategy, stored.history, heads);
     });
@@ -179,7 +192,12 @@ export class Workspaces {
     return this.#slotOf(id).shard.usage(id, first, end);
   }
 
-  /** Resolves when everything that was submitted is durable. */
+  /** Resolves when everything that has been submitted by now is durable, whatever comes meanwhile. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#shards.map(({ loop }) => loop.settled()));
+  }
+
+  /** Resolves when nothing is waiting to be made durable. */
   async idle(): Promise<void> {
     await Promise.all(this.#shards.map(({ loop }) => loop.idle()));
   }
@@ -200,6 +218,7 @@ export class Workspaces {
       compactFromBytes,
       limits,
       updated: onUpdated,
+      failed: this.#options.onFailed,
       schedule: (one) => loop.schedule(one),
       compact: (one) => this.#compact(one),
     });
@@ -211,11 +230,20 @@ export class Workspaces {
     return state;
   }
 
-  /** A whole history may be large: no more than one is in memory. */
-  #oneByOne<T>(read: () => Promise<T>): Promise<T> {
-    const reading = this.#historyReads.then(read);
+  /** A whole history may be large: no more than one is in memory, and few may wait. */
+  async #oneByOne<T>(isWanted: () => boolean, read: () => Promise<T>): Promise<T> {
+    if (this.#historyWaiting >= MAX_HISTORY_WAITING) throw new BusyError('too many ask for history at once: ask again');
+    this.#historyWaiting += 1;
+    const reading = this.#historyReads.then(() => {
+      if (!isWanted()) throw new BusyError('nobody waits for it any more');
+      return read();
+    });
     this.#historyReads = reading.catch(() => undefined); // who asked is told
-    return reading;
+    try {
+      return await reading;
+    } finally {
+      this.#historyWaiting -= 1;
+    }
   }
 
   /** One after the other: it is work in the background. */
@@ -238,7 +266,7 @@ export class Workspaces {
       } catch (error) {
         // What keeps the shard down is known already.
         if (!(error instanceof CompactionFailed || error instanceof ShardDownError)) {
-          this.#options.onCompactionFailed(id, error);
+          this.#options.onFailed(id, error);
         }
       }
       this.#compacting.delete(id);
@@ -253,7 +281,8 @@ export class Workspaces {
         const workspace = await slot.opening;
         if (workspace.isDown) workspace.resume(await this.#readState(id));
       } catch (error) {
-        if (!(error instanceof ShardDownError)) throw error; // down again: it will be up again, too
+        // Down again: it will be up again, too. One that cannot be read stays down, and the others go on.
+        if (!(error instanceof ShardDownError)) this.#options.onFailed(id, error);
       }
     }
   }

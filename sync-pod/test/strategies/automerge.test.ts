@@ -48,7 +48,7 @@ class Replica {
       const json = value === undefined ? undefined : JSON.stringify(value);
       return { key, json, value: json === undefined ? undefined : (JSON.parse(json) as Json), timestamp: i };
     });
-    const author = { userId: this.actor, claims: {} };
+    const author = { userId: this.actor, scopes: new Set<string>(), claims: {} };
     const plan = await this.strategy.plan([{ ops, author }], 1_700_000_000_000);
     this.position += 1;
     this.strategy.commit(plan, ops, this.position);

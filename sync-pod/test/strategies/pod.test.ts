@@ -146,6 +146,27 @@ describe.each(strategyName.options)('a workspace with %s', (strategy) => {
   });
 });
 
+test('nothing that was sent before a deletion is there after it', async () => {
+  for (let round = 0; round < 10; round += 1) {
+    const client = await pod.connect('racing', { presence: '0' });
+    let isClosed = false;
+    client.socket.on('close', () => {
+      isClosed = true;
+    });
+    const flood = (async () => {
+      for (let n = 0; !isClosed; n += 1) {
+        client.send({ type: 'op', payload: { key: `key-${n % 50}`, value: n } });
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    })();
+    await client.take('ack');
+    expect((await pod.request('DELETE', '/v1/workspaces/racing')).status).toBe(200);
+    expect(await pod.read('racing')).toEqual({ data: {}, heads: [] });
+    await flood;
+    expect(await pod.read('racing')).toEqual({ data: {}, heads: [] });
+  }
+});
+
 test('a resend that is in already, and was overwritten since, leaves its sender with what is there now', async () => {
   const [first, second] = [await pod.connect('overwritten'), await pod.connect('overwritten')];
   await first.set('k', 'mine', 'same');

@@ -33,7 +33,7 @@ export function opOf({ key, value, timestamp }: Write): Op {
 }
 
 export function messageOf(list: readonly Write[], userId = 'alice', claims: Record<string, unknown> = {}): Message {
-  return { ops: list.map(opOf), author: { userId, claims } };
+  return { ops: list.map(opOf), author: { userId, scopes: new Set(['read', 'write']), claims } };
 }
 
 /** A strategy as a pod keeps it: with the log of its records. */

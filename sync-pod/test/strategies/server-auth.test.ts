@@ -286,3 +286,81 @@ test('a schema that says something of each key alone refuses just what it refuse
     }),
   );
 });
+
+describe('a schema', () => {
+  const put = (schema: Record<string, Json>) => {
+    return pod.request('PUT', '/v1/workspaces/schemas/settings', { body: { strategy: 'server-auth', schema } });
+  };
+
+  test.each<[string, Record<string, Json>]>([
+    ['is asynchronous', { $async: true, type: 'object', required: ['a'] }],
+    ['is asynchronous inside', { properties: { a: { $async: true } } }],
+    ['refers to itself without end', { $ref: '#' }],
+    ['refers to itself in all', { allOf: [{ $ref: '#' }] }],
+    ['has a pattern that cannot be matched in linear time', { propertyNames: { pattern: '(?=a)b' } }],
+    ['is too large', { $comment: 'x'.repeat(70_000) }],
+  ])('that %s is refused, and the pod goes on', async (_, schema) => {
+    expect(await put(schema)).toMatchObject({
+      status: 400,
+      body: { error: { message: expect.stringMatching(/schema/) } },
+    });
+    expect((await fetch(pod.url('/healthz'))).status).toBe(200);
+  });
+
+  test('has patterns that no value can make slow', async () => {
+    await pod.configure('patterns', {
+      strategy: 'server-auth',
+      schema: { properties: { a: { type: 'string', pattern: '^(a+)+$' } } },
+    });
+    const client = await player('patterns', 'a');
+    expect(await refused(client, 'a', `${'a'.repeat(100_000)}!`, 'slow')).toMatchObject({ code: 'schema_violation' });
+    await client.set('a', 'a'.repeat(1000), 'fine');
+  });
+
+  test('about the document as a whole holds for a bounded number of keys', async () => {
+    await pod.configure('whole', { strategy: 'server-auth', schema: { minProperties: 1 } });
+    const client = await player('whole', 'a');
+    const payload = Array.from({ length: 10_001 }, (_, n) => ({ key: `key-${n}`, value: n }));
+    client.send({ type: 'ops', id: 'many', payload });
+    expect(await client.take('reject')).toMatchObject({ id: 'many', code: 'schema_violation' });
+  });
+});
+
+describe('rules', () => {
+  test('with a rate on very many keys hold nobody up', async () => {
+    await pod.configure('many-rates', { strategy: 'server-auth', rules: [{ key: '*', max_writes_per_second: 1 }] });
+    const client = await player('many-rates', 'a');
+    const payload = Array.from({ length: 18_000 }, (_, n) => ({ key: `key-${n}`, value: n }));
+    client.send({ type: 'ops', payload });
+    expect(await client.take('ack')).toMatchObject({ count: 18_000 });
+  });
+
+  test('count only writes that pass all the others', async () => {
+    const rules = [
+      { key: 'verdict', max_writes_per_second: 0.01 },
+      { key: 'verdict', writers: [{ claim: 'role', equals: 'judge' }] },
+    ];
+    await pod.configure('judged', { strategy: 'server-auth', rules });
+    const [mallory, judge] = [await player('judged', 'mallory'), await player('judged', 'judge', { role: 'judge' })];
+    for (let n = 0; n < 5; n += 1) {
+      expect(await refused(mallory, 'verdict', n)).toMatchObject({ code: 'writer_not_allowed' });
+    }
+    await judge.set('verdict', 'guilty');
+  });
+
+  test('know that an admin may write, whatever its token calls that', async () => {
+    await pod.configure('admins', { strategy: 'server-auth', rules: [{ key: 'k', writers: [{ scope: 'write' }] }] });
+    const body = { key: 'k', value: 1 };
+    expect(
+      (await pod.request('POST', '/v1/workspaces/admins/ops', { body, claims: { scopes: ['admin'] } })).status,
+    ).toBe(200);
+  });
+});
+
+test('a message that is refused and sent again in the same turn is refused again', async () => {
+  await pod.configure('doubles', { strategy: 'server-auth', rules: [{ key: 'k', writers: [] }] });
+  const client = await player('doubles', 'a');
+  for (let n = 0; n < 2; n += 1) client.send({ type: 'op', id: 'dup', payload: { key: 'k', value: 1 } });
+  expect(await client.take('reject', 'ack')).toMatchObject({ type: 'reject', id: 'dup' });
+  expect(await client.take('reject', 'ack')).toMatchObject({ type: 'reject', id: 'dup' });
+});

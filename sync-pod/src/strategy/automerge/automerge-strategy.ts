@@ -192,7 +192,8 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
   }
 
   #set(key: string, register: Register): void {
-    this.size.changed(key, this.#registers.get(key)?.entries[0]?.json, register.entries[0]?.json);
+    const held = this.#registers.get(key);
+    this.size.changed(key, held?.entries[0]?.json, register.entries[0]?.json, held !== undefined);
     this.#registers.set(key, register);
   }
 
@@ -200,7 +201,9 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
   #forgetDeletions(): void {
     const oldest = this.#known.oldestPosition();
     for (const [key, { entries, position }] of this.#registers) {
-      if (entries.length === 0 && position <= oldest) this.#registers.delete(key);
+      if (entries.length > 0 || position > oldest) continue;
+      this.#registers.delete(key);
+      this.size.forgot();
     }
   }
 

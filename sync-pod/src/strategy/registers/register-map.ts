@@ -34,29 +34,31 @@ export class RegisterMap {
   readonly size = new StateSize();
   readonly #registers = new Map<string, Register>();
   readonly #known = new KnownHeads(KNOWN_HEADS);
-  #head: string | undefined;
+  /** One head, or none. */
+  #heads: readonly string[] = [];
 
   get(key: string): Register | undefined {
     return this.#registers.get(key);
   }
 
   set(key: string, next: Register): void {
-    this.size.changed(key, this.#registers.get(key)?.json, next.json);
+    const held = this.#registers.get(key);
+    this.size.changed(key, held?.json, next.json, held !== undefined);
     this.#registers.set(key, next);
   }
 
   heads(): readonly string[] {
-    return this.#head === undefined ? [] : [this.#head];
+    return this.#heads;
   }
 
   /** The head that there would be after a record with this data. */
   headAfter(data: Uint8Array): string {
-    return headAfter(this.#head, data);
+    return headAfter(this.#heads[0], data);
   }
 
   /** `head` stands for everything up to `position`. */
   advance(head: string, position: number): void {
-    this.#head = head;
+    this.#heads = [head];
     this.#known.add(head, position);
   }
 
@@ -66,6 +68,7 @@ export class RegisterMap {
   }
 
   since(heads: readonly string[]): RegisterView[] | null {
+    if (heads.length > 0 && heads[0] === this.#heads[0]) return heads.length === 1 ? [] : null;
     const position = this.#positionAt(heads);
     if (position === undefined) return null;
     const changed: RegisterView[] = [];
@@ -78,7 +81,7 @@ export class RegisterMap {
   #positionAt([head, ...others]: readonly string[]): number | undefined {
     if (head === undefined) return 0;
     if (others.length > 0) return undefined;
-    return head === this.#head ? Number.POSITIVE_INFINITY : this.#known.positionOf(head);
+    return this.#known.positionOf(head);
   }
 
   view(): Iterable<RegisterView> {
@@ -89,10 +92,12 @@ export class RegisterMap {
   snapshot(extra: unknown, forgets: (deletion: Register) => boolean): Iterable<Uint8Array> {
     const oldest = this.#known.oldestPosition();
     for (const [key, held] of this.#registers) {
-      if (held.json === undefined && held.position <= oldest && forgets(held)) this.#registers.delete(key);
+      if (held.json !== undefined || held.position > oldest || !forgets(held)) continue;
+      this.#registers.delete(key);
+      this.size.forgot();
     }
     // Registers are never changed, only replaced: a shallow copy is the state as it is now.
-    return encodeState({ head: this.#head, known: this.#known.entries(), extra }, [...this.#registers]);
+    return encodeState({ head: this.#heads[0], known: this.#known.entries(), extra }, [...this.#registers]);
   }
 
   /** As `Strategy.restore`; gives what the strategy had added, with the chunk that holds it. */
@@ -103,7 +108,8 @@ export class RegisterMap {
       return undefined;
     }
     for (const [head, position] of chunk.frontier.known) this.#known.add(head, position);
-    this.#head = chunk.frontier.head;
+    const { head } = chunk.frontier;
+    this.#heads = head === undefined ? [] : [head];
     return { extra: chunk.frontier.extra };
   }
 }

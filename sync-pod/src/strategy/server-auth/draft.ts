@@ -41,7 +41,7 @@ export class Draft {
   /** The message has effect: for each of its ops, whether it changes anything. */
   keep(): readonly boolean[] {
     for (const [key, json] of this.#message) this.#staged.set(key, json);
-    this.#kept.push(...this.#before);
+    for (const one of this.#before) this.#kept.push(one);
     const effective = this.#effective;
     this.#next();
     return effective;

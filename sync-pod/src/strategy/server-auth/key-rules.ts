@@ -1,48 +1,52 @@
 import type { Json, KeyRule, Writer } from '@etherply/protocol';
+import { LRUCache } from 'lru-cache';
 import { TokenBucket } from '../../limits/token-bucket.ts';
 import type { Author, Op, Refusal } from '../strategy.ts';
 
 /** For how many seconds' worth of writes a key that has rested may be written at once. */
 const BURST_SECONDS = 2;
-/** With more keys than this under a rate, those that rest are let go of. */
-const SWEEP_FROM = 10_000;
+/** Of how many keys it is remembered how often they are written; beyond, those written longest ago are forgotten. */
+const MAX_BUCKETS = 10_000;
+const GRANTED_SCOPES: ReadonlySet<string> = new Set(['read', 'write', 'admin']);
 
 /** The rules that single keys of a workspace have. */
 export class KeyRules {
   readonly #rules: readonly KeyRule[];
-  #buckets = new Map<string, TokenBucket>();
+  readonly #buckets = new LRUCache<string, TokenBucket>({ max: MAX_BUCKETS });
 
   constructor(rules: readonly KeyRule[]) {
     this.#rules = rules;
   }
 
-  /** Why this op is refused, or undefined where it is not. `held` is the text of what the key holds now. */
-  check(op: Op, author: Author, held: string | undefined, nowMs: number): Refusal | undefined {
+  /** Why this op is refused, whenever it comes, or undefined where it is not. `held` is the text of what the key holds now. */
+  check(op: Op, author: Author, held: string | undefined): Refusal | undefined {
     for (const rule of this.#rules) {
       const wildcard = wildcardOf(rule.key, op.key);
       if (wildcard === undefined) continue;
-      const refusal =
-        checkWriter(rule, op.key, author, wildcard) ??
-        checkStep(rule, op, held) ??
-        this.#checkRate(rule, op.key, nowMs);
+      const refusal = checkWriter(rule, op.key, author, wildcard) ?? checkStep(rule, op, held);
       if (refusal !== undefined) return refusal;
     }
     return undefined;
   }
 
-  #checkRate({ key: pattern, max_writes_per_second: rate }: KeyRule, key: string, nowMs: number): Refusal | undefined {
-    if (rate === undefined) return undefined;
-    if (this.#buckets.size >= SWEEP_FROM) {
-      this.#buckets = new Map([...this.#buckets].filter(([, bucket]) => !bucket.isFull(nowMs)));
+  /** Counts a write to this key; gives the refusal where there have been too many. To be asked last: only what passes counts. */
+  count({ key }: Op, nowMs: number): Refusal | undefined {
+    for (const { key: pattern, max_writes_per_second: rate } of this.#rules) {
+      if (rate === undefined || wildcardOf(pattern, key) === undefined) continue;
+      if (this.#bucketOf(pattern, key, rate, nowMs).take(1, nowMs)) continue;
+      return { key, code: 'key_rate_exceeded', message: `this key takes ${rate} writes a second` };
     }
+    return undefined;
+  }
+
+  #bucketOf(pattern: string, key: string, rate: number, nowMs: number): TokenBucket {
     const name = JSON.stringify([pattern, key]);
     let bucket = this.#buckets.get(name);
     if (bucket === undefined) {
       bucket = new TokenBucket(rate, Math.max(1, rate * BURST_SECONDS), nowMs);
       this.#buckets.set(name, bucket);
     }
-    if (bucket.take(1, nowMs)) return undefined;
-    return { key, code: 'key_rate_exceeded', message: `this key takes ${rate} writes a second` };
+    return bucket;
   }
 }
 
@@ -58,9 +62,9 @@ function checkWriter({ writers }: KeyRule, key: string, author: Author, wildcard
   return { key, code: 'writer_not_allowed', message: 'your token gives no right to write this key' };
 }
 
-function isWriter(writer: Writer, { claims }: Author, wildcard: string): boolean {
-  if ('scope' in writer)
-    return claimHolds(claims.scopes, writer.scope) || scopeText(claims.scope).includes(writer.scope);
+function isWriter(writer: Writer, { scopes, claims }: Author, wildcard: string): boolean {
+  if ('scope' in writer && GRANTED_SCOPES.has(writer.scope)) return scopes.has(writer.scope);
+  if ('scope' in writer) return claimHolds(claims.scopes ?? scopeList(claims.scope), writer.scope);
   const expected = 'equals' in writer ? writer.equals : wildcard;
   return Object.hasOwn(claims, writer.claim) && claimHolds(claims[writer.claim], expected);
 }
@@ -69,7 +73,7 @@ function claimHolds(claim: unknown, expected: unknown): boolean {
   return Array.isArray(claim) ? claim.includes(expected) : claim === expected;
 }
 
-function scopeText(scope: unknown): readonly string[] {
+function scopeList(scope: unknown): readonly string[] {
   return typeof scope === 'string' ? scope.split(' ') : [];
 }
 

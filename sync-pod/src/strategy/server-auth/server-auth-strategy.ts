@@ -116,7 +116,8 @@ export class ServerAuthStrategy implements Strategy<ServerAuthPlan> {
     const next = schema === undefined ? undefined : new DocumentSchema(schema);
     // An empty workspace may be filled by a first write that brings all that is required.
     if (next !== undefined && this.heads().length > 0) {
-      const violation = next.check(this.#documentNow());
+      const document = this.#documentNow();
+      const violation = next.check(document, (key) => Object.hasOwn(document, key));
       if (violation !== undefined) throw new SettingsError(`what is in the workspace breaks it: ${violation.message}`);
     }
     this.#schema = next;
@@ -127,14 +128,21 @@ export class ServerAuthStrategy implements Strategy<ServerAuthPlan> {
   /** Writes a message to the draft; gives the reason where it must be taken back. */
   #write(draft: Draft, { ops, author }: Message, nowMs: number): Refusal | undefined {
     for (const op of ops) {
-      const refusal = this.#rules.check(op, author, draft.get(op.key), nowMs);
+      const refusal = this.#rules.check(op, author, draft.get(op.key));
       if (refusal !== undefined) return refusal;
       draft.set(op);
     }
-    const violation = this.#schema?.check(draft.document ?? documentOf(ops));
-    if (violation === undefined) return undefined;
-    const { key = ops.at(-1)?.key ?? '', message } = violation;
-    return { key, code: 'schema_violation', message };
+    const holds = (key: string) => draft.get(key) !== undefined;
+    const violation = this.#schema?.check(draft.document ?? documentOf(ops), holds);
+    if (violation !== undefined) {
+      const { key = ops.at(-1)?.key ?? '', message } = violation;
+      return { key, code: 'schema_violation', message };
+    }
+    for (const op of ops) {
+      const refusal = this.#rules.count(op, nowMs);
+      if (refusal !== undefined) return refusal;
+    }
+    return undefined;
   }
 
   #wholeDocument(): Document {
