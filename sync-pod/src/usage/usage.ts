@@ -22,6 +22,12 @@ export interface UsageStore {
   schedule(workspace: WorkspaceId, committer: Committer): void;
 }
 
+/** What is stored of an hour of a workspace. */
+interface Stored {
+  readonly hour: number;
+  readonly sum: Used;
+}
+
 interface Options {
   readonly store: UsageStore;
   /** Unix milliseconds. */
@@ -36,6 +42,8 @@ export class Usage {
   readonly #timer: NodeJS.Timeout;
   /** Counted and not yet written. */
   #fresh = new Map<WorkspaceId, Map<number, { messages: number; ops: number; bytes: number }>>();
+  /** What is stored of those that were written last. */
+  #stored: ReadonlyMap<WorkspaceId, Stored> = new Map();
   #flushing: Promise<void> = Promise.resolve();
 
   constructor(options: Options) {
@@ -75,17 +83,7 @@ export class Usage {
 
   /** Resolves when what has been counted so far is written. What cannot be written now is written the next time. */
   flush(): Promise<void> {
-    this.#flushing = this.#flushing.then(async () => {
-      const rows = [...this.#fresh].flatMap(([workspace, hours]) =>
-        [...hours].map(([hour, used]) => ({ workspace, hour, used })),
-      );
-      this.#fresh = new Map();
-      // Together, so that they share commits.
-      const written = rows.map(async ({ workspace, hour, used }) => {
-        if (!(await this.#add(workspace, hour, used))) this.#recount(workspace, hour, used);
-      });
-      await Promise.all(written);
-    });
+    this.#flushing = this.#flushing.then(() => this.#flush());
     return this.#flushing;
   }
 
@@ -94,31 +92,64 @@ export class Usage {
     await this.flush();
   }
 
-  /** Adds to what is stored of an hour; false where it could not be written. */
-  async #add(workspace: WorkspaceId, hour: number, used: Used): Promise<boolean> {
-    let before: Used = { messages: 0, ops: 0, bytes: 0 };
-    try {
-      for await (const row of this.#options.store.usage(workspace, hour, hour + 1)) before = decode(row.bytes);
-    } catch {
-      return false; // the shard has said why
+  async #flush(): Promise<void> {
+    const fresh = this.#fresh;
+    this.#fresh = new Map();
+    const stored = new Map<WorkspaceId, Stored>();
+    const writing: Promise<void>[] = [];
+    for (const [workspace, hours] of fresh) {
+      for (const [hour, used] of hours) {
+        try {
+          // One after the other: ops use the same threads.
+          const sum = add(await this.#storedOf(workspace, hour), used);
+          stored.set(workspace, { hour, sum });
+          const failed = () => {
+            stored.delete(workspace);
+            this.#recount(workspace, hour, used);
+          };
+          writing.push(this.#write(workspace, hour, sum, failed));
+        } catch {
+          this.#recount(workspace, hour, used); // the shard has said why
+        }
+      }
     }
-    const sum = [before.messages + used.messages, before.ops + used.ops, before.bytes + used.bytes];
+    // Of those that have been idle since, nothing is kept in memory.
+    this.#stored = stored;
+    await Promise.all(writing);
+  }
+
+  async #storedOf(workspace: WorkspaceId, hour: number): Promise<Used> {
+    const known = this.#stored.get(workspace);
+    if (known?.hour === hour) return known.sum;
+    for await (const { bytes } of this.#options.store.usage(workspace, hour, hour + 1)) return decode(bytes);
+    return { messages: 0, ops: 0, bytes: 0 };
+  }
+
+  #write(workspace: WorkspaceId, hour: number, { messages, ops, bytes }: Used, failed: () => void): Promise<void> {
+    const row = Uint8Array.from(cbor.encode([messages, ops, bytes]));
     return new Promise((resolve) => {
+      const giveUp = () => {
+        failed();
+        resolve();
+      };
       this.#options.store.schedule(workspace, {
-        takeTurn: (): Write => ({ kind: 'usage', workspace, hour, bytes: Uint8Array.from(cbor.encode(sum)) }),
-        turnCommitted: () => resolve(true),
-        turnFailed: () => resolve(false),
-        turnBroken: () => resolve(false),
+        takeTurn: (): Write => ({ kind: 'usage', workspace, hour, bytes: row }),
+        turnCommitted: resolve,
+        turnFailed: giveUp,
+        turnBroken: giveUp,
       });
     });
   }
 
-  #recount(workspace: WorkspaceId, hour: number, { messages, ops, bytes }: Used): void {
+  #recount(workspace: WorkspaceId, hour: number, used: Used): void {
     const hours = this.#fresh.get(workspace) ?? new Map();
-    const now = hours.get(hour) ?? { messages: 0, ops: 0, bytes: 0 };
-    hours.set(hour, { messages: now.messages + messages, ops: now.ops + ops, bytes: now.bytes + bytes });
+    hours.set(hour, add(hours.get(hour) ?? { messages: 0, ops: 0, bytes: 0 }, used));
     this.#fresh.set(workspace, hours);
   }
+}
+
+function add(a: Used, b: Used): { messages: number; ops: number; bytes: number } {
+  return { messages: a.messages + b.messages, ops: a.ops + b.ops, bytes: a.bytes + b.bytes };
 }
 
 function decode(bytes: Uint8Array): Used {
