@@ -99,7 +99,7 @@ async function main(config: Config): Promise<void> {
     maxIdleBytes: config.maxIdleBytes,
     writeBufferBytes: config.writeBufferBytes,
     compactFromBytes: config.compactFromBytes,
-    onUpdated: (workspaceId, update) => webhooks?.updated({ workspaceId, ...update }),
+    onUpdated: webhooks && ((workspaceId, update) => webhooks.updated({ workspaceId, ...update })),
     onCompacted: () => metrics.compactions.inc(),
     onFailed: (workspace, error) => logger.error({ err: error, workspace }, 'something is wrong with a workspace'),
     onShardDown: (error) => logger.error({ err: error }, 'a shard is down'),

@@ -30,7 +30,7 @@ export async function warmUp(options: StateOptions, verifier: TokenVerifier): Pr
       },
       dismiss: () => {},
     },
-    updated: () => {},
+    updated: undefined,
     failed: (_, error) => {
       throw error;
     },

@@ -99,7 +99,7 @@ test('a compaction from before an outage does not bring back what was deleted si
   const unlimited = Number.POSITIVE_INFINITY;
   const workspace = new Workspace(id, new WorkspaceState(options), {
     broadcaster: { announce: () => {}, dismiss: () => {} },
-    updated: () => {},
+    updated: undefined,
     failed: (_, error) => {
       throw error;
     },

@@ -33,8 +33,8 @@ export interface Update {
 /** What a workspace needs of those around it. */
 interface Edge {
   readonly broadcaster: Broadcaster;
-  /** Told of each commit that had an effect. */
-  readonly updated: (workspace: WorkspaceId, update: Update) => void;
+  /** Told of each commit that had an effect, where somebody wants to know. */
+  readonly updated: ((workspace: WorkspaceId, update: Update) => void) | undefined;
   /** Something that should not happen has happened to it. */
   readonly failed: (workspace: WorkspaceId, error: unknown) => void;
   /** Asks for a turn of the commit loop. */
@@ -180,7 +180,7 @@ export class Workspace implements Committer {
     for (const settle of turn.refused) settle();
     // Before what came since: now it is known whether the first is in.
     if (turn.deferred.length > 0) this.#waiting = [...turn.deferred, ...this.#waiting];
-    if (ops > 0) this.#edge.updated(this.id, { ops, heads: turn.plan.heads, users: usersOf(turn) });
+    if (ops > 0) this.#edge.updated?.(this.id, { ops, heads: turn.plan.heads, users: usersOf(turn) });
     const enough = Math.max(this.#edge.compactFromBytes, (state.snapshot?.state.bytes ?? 0) / 2);
     if (state.tailWeight > enough) this.#edge.compact(this);
   }

@@ -28,8 +28,8 @@ interface Options {
   readonly compactFromBytes: number;
   /** As `ETHERPLY_WRITE_BUFFER_BYTES`. */
   readonly writeBufferBytes: number;
-  /** A commit had an effect. */
-  readonly onUpdated: (workspace: WorkspaceId, update: Update) => void;
+  /** A commit had an effect; undefined where nobody wants to know. */
+  readonly onUpdated: ((workspace: WorkspaceId, update: Update) => void) | undefined;
   readonly onCompacted: (workspace: WorkspaceId) => void;
   /** Something that should not happen: it cannot be compacted, brought back, or planned. */
   readonly onFailed: (workspace: WorkspaceId, error: unknown) => void;
