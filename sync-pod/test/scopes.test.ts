@@ -124,6 +124,9 @@ test('a token in the URL of a WebSocket, as a header and as a subprotocol', asyn
     new WebSocket(url, { headers: { authorization: `Bearer ${jwt}` } }),
     new WebSocket(url, ['etherply.v1', jwt]),
   ];
-  for (const socket of sockets) await new Promise((resolve, reject) => socket.on('open', resolve).on('error', reject));
+  const opened = sockets.map(
+    (socket) => new Promise((resolve, reject) => socket.on('open', resolve).on('error', reject)),
+  );
+  await Promise.all(opened);
   expect(sockets.map(({ protocol }) => protocol)).toEqual(['', '', 'etherply.v1']);
 });

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '@etherply/protocol';
 import type { Write } from '../storage/shard.ts';
-import type { Op, Plan } from '../strategy/strategy.ts';
+import type { Op, Plan, Strategy } from '../strategy/strategy.ts';
 import { correctSender } from './announcement.ts';
 import type { EnvelopeOp } from './envelope.ts';
 import { fingerprintOf } from './op-memory.ts';
@@ -42,33 +42,26 @@ export function sortSubmissions(
   const fresh = new Set<string>();
   const deferred: Submission[] = [];
   const room = new QuotaCheck(strategy, quota);
-  const refuse = ({ settle }: Submission, code: ErrorCode, message: string) => {
-    refused.push(() => settle({ ok: false, code, message }));
-  };
   for (const submission of waiting) {
-    const { author, id, ops, settle, origin, expectedHeads } = submission;
+    const { author, id, ops, origin, expectedHeads } = submission;
     const fingerprint = id === undefined ? 0 : fingerprintOf(ops);
     const name = id === undefined ? '' : JSON.stringify([author.userId, id]);
     const seen = id === undefined ? undefined : memory.recall(author.userId, id);
     if (id !== undefined && fresh.has(name)) {
       deferred.push(submission);
     } else if (seen !== undefined && seen !== fingerprint) {
-      refuse(
-        submission,
-        'id_reused',
-        'another op was sent under this id less than some minutes ago: give every op its own',
-      );
+      const message = 'another op was sent under this id less than some minutes ago: give every op its own';
+      refused.push(refusal(submission, 'id_reused', message));
     } else if (seen !== undefined) {
-      refused.push(() => {
-        settle({ ok: true, heads: strategy.heads() });
-        correctSender(submission, strategy);
-      });
+      refused.push(ackAgain(submission, strategy));
     } else if (settings.read_only === true) {
-      refuse(submission, 'permission_denied', 'the workspace is read-only');
+      refused.push(refusal(submission, 'permission_denied', 'the workspace is read-only'));
     } else if (expectedHeads !== undefined && (byOrigin.size > 0 || !sameHeads(expectedHeads, strategy.heads()))) {
-      refuse(submission, 'precondition_failed', 'the workspace has changed since these heads: read it again');
+      const message = 'the workspace has changed since these heads: read it again';
+      refused.push(refusal(submission, 'precondition_failed', message));
     } else if (!room.admits(ops)) {
-      refuse(submission, 'quota_exceeded', `a workspace may have ${quota.maxKeys} keys and ${quota.maxBytes} bytes`);
+      const message = `a workspace may have ${quota.maxKeys} keys and ${quota.maxBytes} bytes`;
+      refused.push(refusal(submission, 'quota_exceeded', message));
     } else {
       if (id !== undefined) fresh.add(name);
       const owner = origin ?? submission;
@@ -79,6 +72,19 @@ export function sortSubmissions(
   }
   const accepted = [...byOrigin.values()].flat();
   return { accepted, refused, deferred, ops: accepted.flatMap(({ ops }) => ops), time: now };
+}
+
+// Made by functions of their own: in the loop above each submission, also one without any of this, would pay for them.
+
+function refusal({ settle }: Submission, code: ErrorCode, message: string): () => void {
+  return () => settle({ ok: false, code, message });
+}
+
+function ackAgain(submission: Submission, strategy: Strategy): () => void {
+  return () => {
+    submission.settle({ ok: true, heads: strategy.heads() });
+    correctSender(submission, strategy);
+  };
 }
 
 /** What the envelope says of the ops, and what is remembered of their ids. Refused messages are as if never sent. */

@@ -239,6 +239,11 @@ export class Workspace implements Committer {
     const { strategy } = this.#state;
     const plan = strategy.plan(sorted.accepted, sorted.time);
     if (!(plan instanceof Promise)) return this.#turnOf(sorted, plan);
+    this.#planLater(sorted, plan, strategy);
+    return undefined;
+  }
+
+  #planLater(sorted: Sorted, plan: Promise<Plan>, strategy: Strategy): void {
     this.#planning = sorted;
     void plan
       .then(
@@ -255,7 +260,6 @@ export class Workspace implements Committer {
         },
       )
       .finally(() => this.#edge.schedule(this));
-    return undefined;
   }
 
   #turnOf(sorted: Sorted, plan: Plan): Turn {

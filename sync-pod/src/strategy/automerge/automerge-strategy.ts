@@ -91,11 +91,18 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
       time: Math.floor(nowMs / 1000),
       message: authorsText(users),
     };
-    const finish = ({ bytes, hash }: { bytes: Uint8Array; hash: string }): AutomergePlan => {
-      return { ...unrefused, data: bytes, heads: [hash], hash };
-    };
-    if (nextOp - this.#nextOp < HEAVY_OPS) return finish(encodeWrites(header, writes));
-    return this.#heavyWork.encode(header, writes).then(finish);
+    if (nextOp - this.#nextOp >= HEAVY_OPS) return this.#encodeLater(header, writes, unrefused);
+    const { bytes, hash } = encodeWrites(header, writes);
+    return { ...unrefused, data: bytes, heads: [hash], hash };
+  }
+
+  async #encodeLater(
+    header: ChangeHeader,
+    writes: readonly RootWrite[],
+    unrefused: Omit<AutomergePlan, 'data' | 'heads' | 'hash'>,
+  ): Promise<AutomergePlan> {
+    const { bytes, hash } = await this.#heavyWork.encode(header, writes);
+    return { ...unrefused, data: bytes, heads: [hash], hash };
   }
 
   commit(plan: AutomergePlan, ops: readonly Op[], position: number): void {
