@@ -96,10 +96,17 @@ describe('a frame that is wrong', () => {
   test.each([
     ['no JSON', '{', 'not JSON'],
     ['an unknown type', { type: 'nope' }, 'type'],
-    ['no key', { type: 'op', payload: { value: 1 } }, 'payload'],
-    ['a key that is too long', { type: 'op', payload: { key: 'k'.repeat(257), value: 1 } }, 'payload'],
+    ['no key', { type: 'op', payload: { value: 1 } }, 'payload.key: '],
+    ['no value', { type: 'op', payload: { key: 'k' } }, 'payload.value: value is missing'],
+    ['a deletion without a key', { type: 'op', payload: { deleted: true } }, 'payload.key: '],
+    ['a wrong op among others', { type: 'ops', payload: [{ key: 'k', value: 1 }, { key: 'l' }] }, 'payload.1.value: '],
+    ['a key that is too long', { type: 'op', payload: { key: 'k'.repeat(257), value: 1 } }, 'payload.key: a key is 1'],
     ['no ops', { type: 'ops', payload: [] }, 'payload'],
-    ['a lone surrogate', '{"type":"op","payload":{"key":"k","value":"\\ud800"}}', 'payload'],
+    [
+      'a lone surrogate',
+      '{"type":"op","payload":{"key":"k","value":"\\ud800"}}',
+      'payload.value: value is not valid Unicode',
+    ],
   ])('(%s) gets an error that names the place, and the connection goes on', async (_, frame, place) => {
     const client = await pod.connect('bad');
     client.send(frame);

@@ -4,6 +4,7 @@ import {
   postOpsAnswer,
   postOpsBody,
   presenceAnswer,
+  problemOf,
   statsAnswer,
   usageAnswer,
   type WorkspaceId,
@@ -256,8 +257,7 @@ function parseBody<T>(schema: z.ZodType<T>, body: string): T {
   }
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw new HttpError('bad_request', `${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? 'wrong'}`);
+  throw new HttpError('bad_request', problemOf(parsed.error));
 }
 
 function listOf(text: string): string[] {

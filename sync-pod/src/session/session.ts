@@ -1,4 +1,12 @@
-import { CLOSE, type ClientFrame, clientFrame, type ErrorCode, LIMITS, type WorkspaceId } from '@etherply/protocol';
+import {
+  CLOSE,
+  type ClientFrame,
+  clientFrame,
+  type ErrorCode,
+  LIMITS,
+  problemOf,
+  type WorkspaceId,
+} from '@etherply/protocol';
 import { type Access, mayOpen } from '../auth/access.ts';
 import { AuthError, type TokenVerifier } from '../auth/token-verifier.ts';
 import { TokenBucket } from '../limits/token-bucket.ts';
@@ -9,7 +17,7 @@ import type { Announcement, Subscriber } from '../workspace/broadcaster.ts';
 import { ackText, errorFrame, eventText, rejectFrame } from '../workspace/frames.ts';
 import type { Outcome } from '../workspace/submission.ts';
 import type { Workspace } from '../workspace/workspace.ts';
-import { describe, idOf } from './frame-problem.ts';
+import { idOf } from './frame-id.ts';
 import { PendingAcks } from './pending-acks.ts';
 import { toOp } from './to-op.ts';
 
@@ -196,7 +204,7 @@ export class Session implements Subscriber {
     }
     const frame = clientFrame.safeParse(parsed);
     if (frame.success) this.#handle(frame.data, bytes);
-    else this.#refuseFrame(describe(frame.error.issues), idOf(parsed));
+    else this.#refuseFrame(problemOf(frame.error), idOf(parsed));
   }
 
   /** The state at these heads is on its way. */
