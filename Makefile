@@ -17,7 +17,7 @@ help: ## Show the targets
 
 run: node_modules/.package-lock.json ## Start a sync pod on port 8080 with embedded defaults and show how to try it
 	@npm run --silent build
-	@ETHERPLY_DEV=true ETHERPLY_HOST=127.0.0.1 exec node sync-pod/dist/main.js
+	@ETHERPLY_DEV=true ETHERPLY_HOST=127.0.0.1 exec node --initial-heap-size=128 sync-pod/dist/main.js
 
 check: node_modules/.package-lock.json ## Check formatting, lint rules and types
 	@npm run --silent build

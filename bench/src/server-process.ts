@@ -8,8 +8,9 @@ import { SignJWT } from 'jose';
 const SECRET = 'a secret for measurements only';
 
 const SCRIPTS = {
-  floor: fileURLToPath(new URL('./floor-server.js', import.meta.url)),
-  etherply: fileURLToPath(new URL('../../sync-pod/dist/main.js', import.meta.url)),
+  floor: [fileURLToPath(new URL('./floor-server.js', import.meta.url))],
+  // As `npm start` does.
+  etherply: ['--initial-heap-size=128', fileURLToPath(new URL('../../sync-pod/dist/main.js', import.meta.url))],
 };
 
 /** A server that was started for a measurement, on a free port of loopback. */
@@ -38,7 +39,7 @@ export class ServerProcess {
   ): Promise<ServerProcess> {
     const dir = dataDir ?? (await mkdtemp(join(tmpdir(), 'etherply-bench-')));
     const begin = performance.now();
-    const child = spawn(process.execPath, [...nodeOptions, SCRIPTS[server]], {
+    const child = spawn(process.execPath, [...nodeOptions, ...SCRIPTS[server]], {
       env: {
         PATH: process.env.PATH,
         PORT: '0',
