@@ -22,8 +22,7 @@ export class Gate {
         'a workspace id has 1 to 128 characters of A-Z a-z 0-9 . _ : @ ~ - and starts with a letter or digit',
       );
     }
-    const access = await this.#verify(tokenOf(request));
-    if (!access.scopes.has(scope)) throw new HttpError('permission_denied', `missing '${scope}' scope`);
+    const access = await this.#grant(request, scope);
     if (!mayOpen(access, workspace))
       throw new HttpError('permission_denied', 'the token gives no right to this workspace');
     return { workspace, access };
@@ -34,8 +33,7 @@ export class Gate {
    * @throws HttpError `unauthorized`, or `permission_denied`
    */
   async admitToPod(request: RequestFacts, scope: Scope): Promise<Access> {
-    const access = await this.#verify(tokenOf(request));
-    if (!access.scopes.has(scope)) throw new HttpError('permission_denied', `missing '${scope}' scope`);
+    const access = await this.#grant(request, scope);
     if (access.workspaces !== undefined && !access.workspaces.includes('*')) {
       throw new HttpError('permission_denied', 'the token is not for every workspace');
     }
@@ -52,6 +50,12 @@ export class Gate {
       throw new HttpError('bad_request', `a user id has 1 to ${LIMITS.userIdLength} characters`);
     }
     return userId;
+  }
+
+  async #grant(request: RequestFacts, scope: Scope): Promise<Access> {
+    const access = await this.#verify(tokenOf(request));
+    if (!access.scopes.has(scope)) throw new HttpError('permission_denied', `missing '${scope}' scope`);
+    return access;
   }
 
   async #verify(token: string | undefined): Promise<Access> {

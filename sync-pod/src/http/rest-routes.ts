@@ -14,9 +14,11 @@ import {
 import { z } from 'zod';
 import type { Presence } from '../presence/presence.ts';
 import { toOp } from '../session/to-op.ts';
+import { sameHeads } from '../strategy/heads.ts';
 import type { Usage } from '../usage/usage.ts';
 import { ackText } from '../workspace/frames.ts';
 import type { Outcome } from '../workspace/submission.ts';
+import { objectText } from '../workspace/whole.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import type { Workspaces } from '../workspace/workspaces.ts';
 import type { Gate } from './gate.ts';
@@ -154,13 +156,12 @@ export function restRoutes(options: Options): readonly Route[] {
 async function readState({ workspace, facts, isWanted }: WorkspaceRequest, { workspaces }: Options): Promise<Buffer> {
   const heads = listOf(facts.query.get('heads') ?? '');
   const whole = await workspaces.use(workspace, ({ wholes, strategy }) => {
-    return heads.length === 0 || sameSet(heads, strategy.heads()) ? wholes.current() : undefined;
+    return heads.length === 0 || sameHeads(heads, strategy.heads()) ? wholes.current() : undefined;
   });
   if (whole !== undefined) return stateText(whole.data, whole.heads);
   const registers = await workspaces.stateAt(workspace, heads, isWanted);
   if (registers === null) throw new HttpError('not_found', 'heads: there is no such state, or it is not kept any more');
-  const members = registers.map(([key, json]) => `${JSON.stringify(key)}:${json}`);
-  return stateText(Buffer.from(`{${members.join(',')}}`), heads);
+  return stateText(await objectText(registers.map(([key, json]) => ({ key, json }))), heads);
 }
 
 function stateText(data: Buffer, heads: readonly string[]): Buffer {
@@ -262,8 +263,4 @@ function parseBody<T>(schema: z.ZodType<T>, body: string): T {
 
 function listOf(text: string): string[] {
   return text.split(',').flatMap((item) => (item.trim() === '' ? [] : [item.trim()]));
-}
-
-function sameSet(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((item) => b.includes(item));
 }

@@ -2,6 +2,7 @@ import type { WorkspaceId } from '@etherply/protocol';
 import type { z } from 'zod';
 import type { Access, Scope } from '../auth/access.ts';
 import type { HistoricRecord } from '../strategy/history.ts';
+import { heldText } from '../workspace/frames.ts';
 import type { RequestFacts } from './request.ts';
 
 /** A request that has passed the gate. */
@@ -46,8 +47,7 @@ export function historyEntryText({ hash, actor, timestamp, message, ops }: Histo
   const user = ops.every((op) => op.user === first?.user) ? (first?.user ?? null) : null;
   const about = JSON.stringify({ hash, actor, user_id: user, timestamp, message });
   const writes = ops.map(({ key, json, user: by }) => {
-    const what = json === undefined ? '"deleted":true' : `"value":${json}`;
-    return `{"key":${JSON.stringify(key)},${what},"user_id":${JSON.stringify(by)}}`;
+    return `{"key":${JSON.stringify(key)},${heldText(json)},"user_id":${JSON.stringify(by)}}`;
   });
   return `${about.slice(0, -1)},"ops":[${writes.join(',')}]}`;
 }

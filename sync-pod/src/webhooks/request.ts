@@ -57,5 +57,7 @@ async function discardBody({ body }: Response): Promise<void> {
       size += byteLength;
       if (size > MAX_ANSWER_BYTES) break; // cancels it, which closes the socket
     }
-  } catch {}
+  } catch {
+    // It broke off, or took too long: its socket is closed, and that is all that is lost.
+  }
 }

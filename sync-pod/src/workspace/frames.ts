@@ -4,9 +4,13 @@ import type { Rejection } from './submission.ts';
 
 // Frames are put together as text: values keep the text that they were stored with and are never parsed again.
 
+/** What a key holds, as a member of a JSON object. */
+export function heldText(json: string | undefined): string {
+  return json === undefined ? '"deleted":true' : `"value":${json}`;
+}
+
 export function eventText({ key, json, timestamp }: RegisterView): string {
-  const what = json === undefined ? '"deleted":true' : `"value":${json}`;
-  return `{"key":${JSON.stringify(key)},${what},"timestamp":${timestamp}}`;
+  return `{"key":${JSON.stringify(key)},${heldText(json)},"timestamp":${timestamp}}`;
 }
 
 export function opFrame(event: string, user: string): string {
@@ -31,7 +35,6 @@ export function errorFrame(code: ErrorCode, message: string, id?: string): strin
 }
 
 export function rejectFrame({ key, code, message, held, heads }: Rejection, id: string | undefined): string {
-  const what = held?.json === undefined ? '"deleted":true' : `"value":${held.json}`;
   const about = JSON.stringify({ type: 'reject', ...(id !== undefined && { id }), key, code, message, heads });
-  return `${about.slice(0, -1)},${what}}`;
+  return `${about.slice(0, -1)},${heldText(held?.json)}}`;
 }

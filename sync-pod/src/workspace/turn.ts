@@ -1,5 +1,6 @@
 import type { ErrorCode } from '@etherply/protocol';
 import type { Write } from '../storage/shard.ts';
+import { sameHeads } from '../strategy/heads.ts';
 import type { Op, Plan, Strategy } from '../strategy/strategy.ts';
 import { correctSender } from './announcement.ts';
 import type { EnvelopeOp } from './envelope.ts';
@@ -110,8 +111,4 @@ export function envelopeOps({ accepted, time }: Sorted, plan: Plan, { memory }: 
 export function settleUnavailable({ accepted, refused, deferred }: Sorted): void {
   for (const { settle } of [...accepted, ...deferred]) settle(UNAVAILABLE);
   for (const settle of refused) settle();
-}
-
-function sameHeads(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((hash) => b.includes(hash));
 }

@@ -43,7 +43,7 @@ export class Wholes {
 
   async #take(latestWillDo: boolean): Promise<Whole> {
     if (!latestWillDo || this.#latest === undefined) {
-      this.#latest = { heads: this.#strategy.heads(), data: textOf(this.#strategy.view()), isLarge: false };
+      this.#latest = { heads: this.#strategy.heads(), data: objectText(this.#strategy.view()), isLarge: false };
     }
     const latest = this.#latest;
     const { heads, data } = latest;
@@ -57,7 +57,8 @@ export class Wholes {
   }
 }
 
-async function textOf(view: Iterable<RegisterView>): Promise<Buffer> {
+/** The text of a JSON object with these keys, in UTF-8; made in slices. */
+export async function objectText(view: Iterable<Pick<RegisterView, 'key' | 'json'>>): Promise<Buffer> {
   const slices = new Slices();
   const parts: Buffer[] = [];
   let members: string[] = [];

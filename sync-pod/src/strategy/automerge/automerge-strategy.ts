@@ -1,4 +1,5 @@
 import type { WorkspaceSettings } from '@etherply/protocol';
+import { sameHeads } from '../heads.ts';
 import { KnownHeads } from '../known-heads.ts';
 import { StateSize } from '../state-size.ts';
 import {
@@ -143,7 +144,7 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
   }
 
   since(heads: readonly string[]): RegisterView[] | null {
-    if (sameSet(heads, this.#heads)) return [];
+    if (sameHeads(heads, this.#heads)) return [];
     const known = heads.flatMap((hash) => this.#known.positionOf(hash) ?? []);
     if (known.length === 0 && heads.length > 0) return null;
     const position = Math.max(0, ...known);
@@ -237,8 +238,4 @@ function idOf({ counter, actor }: Entry): string {
 /** Automerge wants the predecessors of an op in the order of their ids. */
 function inOrder(entries: readonly Entry[]): string[] {
   return entries.map(idOf).reverse();
-}
-
-function sameSet(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((item) => b.includes(item));
 }
