@@ -1,0 +1,62 @@
+import type { WorkspaceId } from '@etherply/protocol';
+
+/** A message of a workspace, as a stream holds it. */
+export interface StreamMessage {
+  /** The cluster that published it: the first token of its subject. */
+  readonly origin: string;
+  /** Its number in the stream; numbers of a workspace rise and have gaps. */
+  readonly sequence: number;
+  /** What it was published under; says which content it has. */
+  readonly id: string;
+  /** It stands for all messages of its subject before it, which are gone. */
+  readonly isRollup: boolean;
+  /** Fetched where it lies in the object store. @throws StreamUnavailableError */
+  readonly content: () => Uint8Array | Promise<Uint8Array>;
+}
+
+/** A message that has just come in. */
+export interface LiveMessage extends StreamMessage {
+  /** The number of the message before it on its subject; 0 where there was none. */
+  readonly previous: number;
+}
+
+export interface Publication {
+  readonly bytes: Uint8Array;
+  /** A second message under the same id within the stream's duplicate window has no effect. */
+  readonly id: string;
+  /** Where given: the message goes in only if the last one of its subject has this number; 0: if there is none. */
+  readonly expected?: number;
+  /** It replaces all messages of its subject. */
+  readonly isRollup?: boolean;
+}
+
+/** The messages of all workspaces, in one order for each. Carries them and never looks inside. */
+export interface Stream {
+  /** The cluster that it publishes as, and those from which messages come; the own one is the first. */
+  readonly origins: readonly string[];
+  /** Whether it can be reached, and stands as it should. */
+  readonly isConnected: boolean;
+  /**
+   * Puts a message in; those of one workspace go in in the order of the calls, as long as none fails. Resolves with its number.
+   * @throws WrongSequenceError where another message was first
+   * @throws StreamUnavailableError where it is unknown whether it is in
+   */
+  publish(workspace: WorkspaceId, publication: Publication): Promise<number>;
+  /**
+   * The messages of a workspace from one origin, with a number from `first` on, in order, as far as there are any now.
+   * @throws StreamUnavailableError
+   */
+  read(workspace: WorkspaceId, origin: string, first: number): AsyncIterable<StreamMessage>;
+  /** Every message from now on, of all origins, as long as the connection holds; some may be lost. Gives what ends it. */
+  subscribe(workspace: WorkspaceId, received: (message: LiveMessage) => void): () => void;
+}
+
+/** Another message has come in since. */
+export class WrongSequenceError extends Error {
+  override readonly name = 'WrongSequenceError';
+}
+
+/** The stream cannot be reached, or did not answer in time. */
+export class StreamUnavailableError extends Error {
+  override readonly name = 'StreamUnavailableError';
+}
