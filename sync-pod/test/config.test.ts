@@ -31,6 +31,15 @@ test('defaults; empty variables count as unset', () => {
     syncStrategy: 'automerge',
     dataDirs: ['./data'],
     ack: 'local',
+    cluster: 'etherply',
+    streamReplicas: 1,
+    streamRetention: 'limits',
+    streamMaxAgeSeconds: Number.POSITIVE_INFINITY,
+    streamMaxBytes: Number.POSITIVE_INFINITY,
+    streamDuplicateSeconds: 120,
+    maxUnpublishedBytes: 67108864,
+    regions: [],
+    homeRegion: 'etherply',
     maxMessageBytes: 1048576,
     maxPendingBytes: 8388608,
     maxConnections: 20000,
@@ -66,6 +75,12 @@ test.each<[string, string, object]>([
   ['ETHERPLY_DEFAULT_SCOPES', 'read, write read', { defaultScopes: ['read', 'write'] }],
   ['ETHERPLY_REQUIRE_WORKSPACE_CLAIM', '1', { requireWorkspaceClaim: true }],
   ['ETHERPLY_DATA_DIRS', '/a, /b', { dataDirs: ['/a', '/b'] }],
+  ['ETHERPLY_NATS_URL', 'nats://a, tls://b:4222', { natsUrls: ['nats://a', 'tls://b:4222'], ack: 'replicated' }],
+  ['ETHERPLY_NATS_URL', 'wss://a/nats', { natsUrls: ['wss://a/nats'] }],
+  ['ETHERPLY_CLUSTER', ' eu_1-b ', { cluster: 'eu_1-b', homeRegion: 'eu_1-b' }],
+  ['ETHERPLY_STREAM_REPLICAS', '3', { streamReplicas: 3 }],
+  ['ETHERPLY_STREAM_RETENTION', 'interest', { streamRetention: 'interest' }],
+  ['ETHERPLY_STREAM_MAX_AGE_SECONDS', '3600', { streamMaxAgeSeconds: 3600 }],
   ['ETHERPLY_MAX_MESSAGE_BYTES', '16777216', { maxMessageBytes: 16777216 }],
   ['PORT', '0', { port: 0 }],
   ['ETHERPLY_DEV', 'true', { dev: true }],
@@ -86,7 +101,25 @@ test.each<[string, string, RegExp]>([
   ['ETHERPLY_SYNC_STRATEGY', 'crdt', /set one of automerge, lww, server-auth/],
   ['ETHERPLY_DATA_DIRS', './a,,./b', /none of them empty/],
   ['ETHERPLY_DATA_DIRS', './data,data', /each directory once/],
-  ['ETHERPLY_ACK', 'replicated', /needs NATS/],
+  ['ETHERPLY_ACK', 'replicated', /set ETHERPLY_NATS_URL, too, or local/],
+  ['ETHERPLY_ACK', 'none', /set local or replicated/],
+  ['ETHERPLY_NATS_URL', 'nats.example:4222', /nats:\/\/, tls:\/\//],
+  ['ETHERPLY_NATS_URL', 'http://nats.example', /nats:\/\/, tls:\/\//],
+  ['ETHERPLY_NATS_URL', 'nats://a,,nats://b', /none of them empty/],
+  ['ETHERPLY_NATS_URL', ' ', /at least one URL/],
+  ['ETHERPLY_NATS_URL', 'nats://a,ws://b', /WebSocket URLs only, or none/],
+  ['ETHERPLY_CLUSTER', 'eu.west', /letters, digits/],
+  ['ETHERPLY_CLUSTER', 'e'.repeat(65), /1 to 64/],
+  ['ETHERPLY_NATS_USER', 'u', /ETHERPLY_NATS_PASSWORD, or neither/],
+  ['ETHERPLY_NATS_NKEY_FILE', ' ', /set some text/],
+  ['ETHERPLY_NATS_TLS_CERT', 'c', /ETHERPLY_NATS_TLS_KEY, or neither/],
+  ['ETHERPLY_STREAM_REPLICAS', '2', /set 1 or 3/],
+  ['ETHERPLY_STREAM_RETENTION', 'workqueue', /set limits or interest/],
+  ['ETHERPLY_STREAM_MAX_AGE_SECONDS', '-1', /whole number/],
+  ['ETHERPLY_STREAM_DUPLICATE_SECONDS', '0', /1 to 86400/],
+  ['ETHERPLY_MAX_UNPUBLISHED_BYTES', '64MiB', /whole number/],
+  ['ETHERPLY_REGIONS', 'us', /set ETHERPLY_NATS_URL, too/],
+  ['ETHERPLY_HOME_REGION', 'us', /or of one in ETHERPLY_REGIONS/],
   ['ETHERPLY_MAX_MESSAGE_BYTES', '1023', /1024 to 16777216/],
   ['ETHERPLY_MAX_MESSAGE_BYTES', '16777217', /1024 to 16777216/],
   ['ETHERPLY_MAX_PENDING_BYTES', '8MB', /whole number/],
@@ -107,6 +140,49 @@ test.each<[string, string, RegExp]>([
   expect(problems[0]?.startsWith(`${name}: `)).toBe(true);
 });
 
+describe('a cluster', () => {
+  const nats = { ...valid, ETHERPLY_NATS_URL: 'nats://127.0.0.1' };
+
+  test('acks as it is told to', () => {
+    expect(loadConfig({ ...nats, ETHERPLY_ACK: 'local' }).ack).toBe('local');
+    expect(loadConfig({ ...nats, ETHERPLY_ACK: 'replicated' }).ack).toBe('replicated');
+  });
+
+  test('knows other regions, and which one is the home of server-auth workspaces', () => {
+    const regions = { ...nats, ETHERPLY_CLUSTER: 'eu', ETHERPLY_REGIONS: 'us, asia = hub' };
+    expect(loadConfig({ ...regions, ETHERPLY_HOME_REGION: 'us' })).toMatchObject({
+      regions: [{ name: 'us' }, { name: 'asia', domain: 'hub' }],
+      homeRegion: 'us',
+    });
+    expect(loadConfig(regions).homeRegion).toBe('eu');
+  });
+
+  test('logs in to NATS in one way', () => {
+    const login = { ...nats, ETHERPLY_NATS_USER: 'u', ETHERPLY_NATS_PASSWORD: 'p' };
+    expect(loadConfig(login)).toMatchObject({ natsUser: 'u', natsPassword: 'p' });
+    for (const name of ['ETHERPLY_NATS_TOKEN', 'ETHERPLY_NATS_NKEY_FILE', 'ETHERPLY_NATS_CREDS_FILE']) {
+      expect(loadConfig({ ...nats, [name]: 'x' })).toMatchObject({ natsUrls: ['nats://127.0.0.1'] });
+      expect(problemsOf({ ...login, [name]: 'x' })).toEqual([expect.stringContaining(`${name}: set only one of`)]);
+    }
+  });
+
+  test.each<[string, Record<string, string>, RegExp]>([
+    ['ETHERPLY_REGIONS', { ETHERPLY_REGIONS: 'us,,asia' }, /none of them empty/],
+    ['ETHERPLY_REGIONS', { ETHERPLY_REGIONS: 'us.west' }, /name or name=domain/],
+    ['ETHERPLY_REGIONS', { ETHERPLY_REGIONS: 'us=' }, /name or name=domain/],
+    ['ETHERPLY_REGIONS', { ETHERPLY_REGIONS: 'us=a=b' }, /one domain at most/],
+    ['ETHERPLY_REGIONS', { ETHERPLY_REGIONS: 'us,us=hub' }, /each name once/],
+    ['ETHERPLY_REGIONS', { ETHERPLY_REGIONS: 'us,etherply' }, /etherply is this one/],
+    ['ETHERPLY_HOME_REGION', { ETHERPLY_REGIONS: 'us', ETHERPLY_HOME_REGION: 'eu' }, /ETHERPLY_REGIONS/],
+    ['ETHERPLY_STREAM_DUPLICATE_SECONDS', { ETHERPLY_STREAM_MAX_AGE_SECONDS: '60' }, /at most the 60 seconds/],
+    ['ETHERPLY_NATS_TLS_CA', { ETHERPLY_NATS_URL: 'wss://a', ETHERPLY_NATS_TLS_CA: 'ca.pem' }, /use tls:\/\/ URLs/],
+  ])('%s is refused where it does not fit', (name, env, message) => {
+    const problems = problemsOf({ ...nats, ...env });
+    expect(problems).toEqual([expect.stringMatching(message)]);
+    expect(problems[0]?.startsWith(`${name}: `)).toBe(true);
+  });
+});
+
 describe('problems', () => {
   test('are all listed at once, one line each', () => {
     const env = { PORT: 'x\ny', ETHERPLY_DEFAULT_SCOPES: 'a,b', ETHERPLY_ACK: 'replicated', ETHERPLY_DEV: 'maybe' };
@@ -118,7 +194,10 @@ describe('problems', () => {
   });
 
   test('never echo the secret', () => {
-    expect(problemsOf({ ETHERPLY_JWT_SECRET: 'hunter2', PORT: 'x' }).join()).not.toContain('hunter2');
+    const env = { ETHERPLY_JWT_SECRET: 'hunter2', ETHERPLY_NATS_URL: 'nats://me:hunter2@nats.example', PORT: 'x' };
+    const problems = problemsOf(env);
+    expect(problems).toHaveLength(3);
+    expect(problems.join()).not.toContain('hunter2');
   });
 
   test('a way to verify tokens is needed, except in development', () => {

@@ -1,11 +1,20 @@
 import { z } from 'zod';
+import { natsProblems } from './nats-checks.ts';
 import { registry, type Variable } from './variable.ts';
 import { variables } from './variables.ts';
 
 const schema = z.object(variables);
 
+type Settings = z.output<typeof schema>;
+
+/** Settings whose default depends on others. */
+interface Derived {
+  readonly ack: NonNullable<Settings['ack']>;
+  readonly homeRegion: string;
+}
+
 /** The pod's settings, checked. */
-export type Config = Readonly<z.output<typeof schema>>;
+export type Config = Readonly<Settings & Derived>;
 
 /** Every environment variable the pod reads, with the name of its setting, in the order of the documentation. */
 export const configVariables: readonly (Variable & { readonly setting: string })[] = Object.entries(variables).map(
@@ -44,7 +53,14 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
   }
   for (const [setting, problem] of missing(given)) problems.set(setting, problem);
   if (!parsed.success || problems.size > 0) throw new ConfigError([...problems.values()]);
-  return Object.freeze(parsed.data);
+  return Object.freeze({ ...parsed.data, ...derive(parsed.data) });
+}
+
+function derive({ ack, natsUrls, homeRegion, cluster }: Settings): Derived {
+  return {
+    ack: ack ?? (natsUrls === undefined ? 'local' : 'replicated'),
+    homeRegion: homeRegion ?? cluster,
+  };
 }
 
 /** What is needed because of what is given, or not. */
@@ -60,4 +76,5 @@ function* missing(given: Readonly<Record<string, string | undefined>>): Iterable
   if (Boolean(given.tlsCert) !== Boolean(given.tlsKey)) {
     yield ['tlsCert', 'ETHERPLY_TLS_CERT: set it and ETHERPLY_TLS_KEY, or neither'];
   }
+  yield* natsProblems(given);
 }

@@ -1,4 +1,5 @@
 import { strategyName } from '@etherply/protocol';
+import { natsVariables } from './nats-variables.ts';
 import {
   boolean,
   choice,
@@ -54,12 +55,13 @@ export const variables = {
     './data',
     'Directories separated by commas; each holds one RocksDB shard.',
   ),
-  ack: defaulted(
+  ack: optional(
     'ETHERPLY_ACK',
-    choice(['local'], "set local; 'replicated' needs NATS, which this version lacks"),
-    'local',
-    'When an op is acknowledged. Only local in this version: once it is durable on this pod.',
+    choice(['local', 'replicated'], 'set local or replicated'),
+    'When an op is acknowledged. local: once it is durable on this pod. replicated: once the stream in NATS has it, too. ' +
+      'Unset: replicated where `ETHERPLY_NATS_URL` is set, else local.',
   ),
+  ...natsVariables,
   maxMessageBytes: counted(
     'ETHERPLY_MAX_MESSAGE_BYTES',
     'bytes',
