@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { LIMITS, type StrategyName, type WorkspaceId } from '@etherply/protocol';
+import { type Durability, LIMITS, type StrategyName, type WorkspaceId } from '@etherply/protocol';
 import { pino } from 'pino';
 import { createTokenVerifier } from './auth/token-verifier.ts';
 import { type Config, ConfigError, loadConfig } from './config/config.ts';
@@ -15,6 +15,8 @@ import { Sockets } from './http/sockets.ts';
 import { SyncRoute } from './http/sync-route.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { Presence } from './presence/presence.ts';
+import { NatsCredentialsError } from './replication/nats-connection.ts';
+import { startReplication } from './start-replication.ts';
 import { DataDirError, prepareDataDirs } from './storage/data-dir.ts';
 import { createStrategy } from './strategy/strategies.ts';
 import { WorkerPool } from './strategy/worker-pool.ts';
@@ -52,10 +54,13 @@ async function main(config: Config): Promise<void> {
     pendingBytes: () => sockets.pendingBytes,
     workspacesOpen: () => workspaces.openCount,
     webhooksQueued: () => webhooks?.queued ?? 0,
+    unpublishedBytes: () => link?.replication.budget.bytes ?? 0,
+    unpublishedRecords: () => link?.replication.budget.records ?? 0,
+    streamConnected: () => link?.replication.stream.isConnected === true,
   });
   const sent = (bytes: number) => metrics.bytesOut.inc(bytes);
   const rejected = (reason: string) => metrics.rejected.inc({ reason });
-  const acked = (count: number) => metrics.acks.inc({ durability: 'local' }, count);
+  const acked = (count: number, durability: Durability) => metrics.acks.inc({ durability }, count);
 
   const webhooks = createWebhooks(config, metrics);
   const sockets = new Sockets(sent, now);
@@ -77,10 +82,13 @@ async function main(config: Config): Promise<void> {
     defaultStrategy: config.syncStrategy,
     opIdMemoryMs: LIMITS.opIdMemoryMs,
   };
+  let started: Workspaces | undefined;
+  const link = await startReplication({ config, metrics: () => metrics, logger, workspaces: () => started });
   const workspaces = await Workspaces.start({
     dataDirs: config.dataDirs,
     state,
     historyWork: historyWorkers,
+    replication: link?.replication,
     limits: {
       maxKeys: config.maxWorkspaceKeys,
       maxBytes: config.maxWorkspaceBytes,
@@ -105,6 +113,8 @@ async function main(config: Config): Promise<void> {
     onShardDown: (error) => logger.error({ err: error }, 'a shard is down'),
     onShardUp: (shard) => logger.info({ shard }, 'a shard is up again'),
   });
+  started = workspaces;
+  link?.begin();
   const usage = new Usage({ store: workspaces, now, flushMs: config.usageFlushSeconds * 1000 });
   const submitted = (workspace: WorkspaceId, ops: number, bytes: number) => {
     metrics.ops.inc(ops);
@@ -175,7 +185,13 @@ async function main(config: Config): Promise<void> {
     routes,
     syncRoute,
     sockets,
-    problems: () => (isDraining ? ['draining'] : workspaces.problems()),
+    readiness: () => {
+      if (isDraining) return { problems: ['draining'], notes: [] };
+      const reason = link?.problem() ?? [];
+      // A pod that acks what is durable on it alone serves without the stream.
+      if (config.ack === 'local') return { problems: workspaces.problems(), notes: [reason].flat() };
+      return { problems: [...workspaces.problems(), reason].flat(), notes: [] };
+    },
     metricsText: () => metrics.registry.metrics(),
     metricsType: metrics.registry.contentType,
     description: JSON.stringify(openApi(routes, VERSION)),
@@ -183,7 +199,7 @@ async function main(config: Config): Promise<void> {
     rejected,
     logger,
   });
-  await warmUp(state, verifier);
+  await warmUp(state, historyWorkers, verifier);
   const port = await server.listen(config.host, config.port, certificate);
   logger.info({ port, shards: config.dataDirs.length, ack: config.ack, tls: certificate !== undefined }, 'ready');
   if (config.dev && secret !== undefined) process.stdout.write(await welcome(secret, port));
@@ -195,9 +211,11 @@ async function main(config: Config): Promise<void> {
     logger.info('draining');
     isDraining = true;
     await workspaces.settled();
+    await workspaces.published();
     sockets.closeAll(config.shutdownTimeoutSeconds * 1000);
     await usage.close();
     await workspaces.close();
+    await link?.close();
     // What is left of the time, but for a moment to end in.
     await webhooks?.close(Math.max(0, (endMs - now()) / 2));
     server.close();
@@ -227,7 +245,9 @@ function createWebhooks({ webhookUrl, webhookSecret, webhookMaxQueued }: Config,
 try {
   await main(loadConfig(process.env));
 } catch (error) {
-  const isUsers = [ConfigError, DataDirError, ListenError, CertificateError].some((kind) => error instanceof kind);
+  const isUsers = [ConfigError, DataDirError, ListenError, CertificateError, NatsCredentialsError].some(
+    (kind) => error instanceof kind,
+  );
   if (!isUsers || !(error instanceof Error)) throw error;
   process.stderr.write(`${error.message}\n`);
   process.exit(2); // shards are open already where it could not listen

@@ -6,6 +6,9 @@ export function createMetrics(gauges: {
   pendingBytes: () => number;
   webhooksQueued: () => number;
   workspacesOpen: () => number;
+  unpublishedBytes: () => number;
+  unpublishedRecords: () => number;
+  streamConnected: () => boolean;
 }) {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -42,6 +45,30 @@ export function createMetrics(gauges: {
       this.set(gauges.webhooksQueued());
     },
   });
+  new Gauge({
+    name: 'etherply_stream_connected',
+    help: 'Whether the stream of the cluster can be reached: 1, or 0. 0 as well where the pod stands alone.',
+    registers,
+    collect() {
+      this.set(gauges.streamConnected() ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: 'etherply_unpublished_bytes',
+    help: 'Bytes of records that the stream does not have yet.',
+    registers,
+    collect() {
+      this.set(gauges.unpublishedBytes());
+    },
+  });
+  new Gauge({
+    name: 'etherply_unpublished_records',
+    help: 'Records that the stream does not have yet.',
+    registers,
+    collect() {
+      this.set(gauges.unpublishedRecords());
+    },
+  });
   const metrics = {
     registry,
     ops: new Counter({ name: 'etherply_ops_total', help: 'Ops received.', registers }),
@@ -74,6 +101,31 @@ export function createMetrics(gauges: {
       name: 'etherply_commit_seconds',
       help: 'From the start of a commit until it is synced.',
       buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5],
+      registers,
+    }),
+    replicated: new Counter({
+      name: 'etherply_replicated_messages_total',
+      help: 'Messages of other pods that were taken in.',
+      registers,
+    }),
+    replicatedBytes: new Counter({
+      name: 'etherply_replicated_bytes_total',
+      help: 'Bytes of the messages of other pods that were taken in.',
+      registers,
+    }),
+    streamGaps: new Counter({
+      name: 'etherply_stream_gaps_total',
+      help: 'Messages that were found missing, and read from the stream.',
+      registers,
+    }),
+    rollups: new Counter({
+      name: 'etherply_rollups_total',
+      help: 'Messages of a workspace in the stream replaced by its state.',
+      registers,
+    }),
+    recoveries: new Counter({
+      name: 'etherply_stream_recoveries_total',
+      help: 'Workspaces published again because the stream lacked something of them.',
       registers,
     }),
     compactions: new Counter({ name: 'etherply_compactions_total', help: 'Logs replaced by snapshots.', registers }),

@@ -3,6 +3,8 @@ import type { TokenVerifier } from './auth/token-verifier.ts';
 import { Session } from './session/session.ts';
 import { CommitLoop } from './storage/commit-loop.ts';
 import type { LogEntry, Write } from './storage/shard.ts';
+import type { HistoryWork } from './strategy/history.ts';
+import { NO_CHECKPOINT } from './workspace/checkpoint.ts';
 import { Workspace } from './workspace/workspace.ts';
 import { type StateOptions, WorkspaceState } from './workspace/workspace-state.ts';
 
@@ -14,7 +16,7 @@ const unlimited = Number.POSITIVE_INFINITY;
  * Runs the way of an op many times on a workspace that is stored nowhere, and opens it from its records, so that the code is
  * compiled when the first clients come: without it their first ops take ten times as long.
  */
-export async function warmUp(options: StateOptions, verifier: TokenVerifier): Promise<void> {
+export async function warmUp(options: StateOptions, historyWork: HistoryWork, verifier: TokenVerifier): Promise<void> {
   const workspaceId = parseWorkspaceId('warm-up');
   if (workspaceId === undefined) throw new Error('the id is valid');
   const records: LogEntry[] = [];
@@ -22,29 +24,36 @@ export async function warmUp(options: StateOptions, verifier: TokenVerifier): Pr
     for (const write of writes) if (write.kind === 'record') records.push(write);
   };
   const loop = new CommitLoop(keep, { committed: () => {} });
-  const workspace = new Workspace(workspaceId, new WorkspaceState(options), {
-    broadcaster: {
-      announce(_, __, { singles, batch }) {
-        singles();
-        batch();
+  const workspace = new Workspace(
+    workspaceId,
+    { state: new WorkspaceState(options), checkpoint: NO_CHECKPOINT, unpublished: [] },
+    {
+      broadcaster: {
+        announce(_, __, { singles, batch }) {
+          singles();
+          batch();
+        },
+        dismiss: () => {},
       },
-      dismiss: () => {},
+      updated: undefined,
+      failed: (_, error) => {
+        throw error;
+      },
+      limits: {
+        maxKeys: unlimited,
+        maxBytes: unlimited,
+        opsPerSecond: unlimited,
+        opsBurst: unlimited,
+      },
+      schedule: (one) => loop.schedule(one),
+      compact: () => {},
+      rollUp: () => {},
+      historyWork,
+      replication: undefined,
+      compactFromBytes: Number.POSITIVE_INFINITY,
+      now: Date.now,
     },
-    updated: undefined,
-    failed: (_, error) => {
-      throw error;
-    },
-    limits: {
-      maxKeys: unlimited,
-      maxBytes: unlimited,
-      opsPerSecond: unlimited,
-      opsBurst: unlimited,
-    },
-    schedule: (one) => loop.schedule(one),
-    compact: () => {},
-    compactFromBytes: Number.POSITIVE_INFINITY,
-    now: Date.now,
-  });
+  );
   const session = new Session({
     sessionId: 'warm-up',
     userId: 'warm-up',

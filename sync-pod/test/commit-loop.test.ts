@@ -6,8 +6,9 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { CommitLoop, type Committer } from '../src/storage/commit-loop.ts';
 import { Shard, type Write } from '../src/storage/shard.ts';
 import { heavyWork } from '../src/strategy/automerge/heavy-work.ts';
-import { histories } from '../src/strategy/histories.ts';
+import { historyWork } from '../src/strategy/histories.ts';
 import { createStrategy } from '../src/strategy/strategies.ts';
+import { NO_CHECKPOINT } from '../src/workspace/checkpoint.ts';
 import { Compaction, CompactionFailed } from '../src/workspace/compaction.ts';
 import { decodeManifest } from '../src/workspace/manifest.ts';
 import type { Outcome } from '../src/workspace/submission.ts';
@@ -41,8 +42,8 @@ class Writer implements Committer {
     this.hour = hour;
   }
 
-  takeTurn(): Write | undefined {
-    return { kind: 'usage', workspace: id, hour: this.hour, bytes: Uint8Array.of(this.hour) };
+  takeTurn(): readonly Write[] | undefined {
+    return [{ kind: 'usage', workspace: id, hour: this.hour, bytes: Uint8Array.of(this.hour) }];
   }
 
   turnCommitted(): void {
@@ -97,18 +98,25 @@ test('a compaction from before an outage does not bring back what was deleted si
     opIdMemoryMs: 60_000,
   };
   const unlimited = Number.POSITIVE_INFINITY;
-  const workspace = new Workspace(id, new WorkspaceState(options), {
-    broadcaster: { announce: () => {}, dismiss: () => {} },
-    updated: undefined,
-    failed: (_, error) => {
-      throw error;
+  const workspace = new Workspace(
+    id,
+    { state: new WorkspaceState(options), checkpoint: NO_CHECKPOINT, unpublished: [] },
+    {
+      broadcaster: { announce: () => {}, dismiss: () => {} },
+      updated: undefined,
+      failed: (_, error) => {
+        throw error;
+      },
+      schedule: (one) => loop.schedule(one),
+      compact: () => {},
+      rollUp: () => {},
+      historyWork,
+      replication: undefined,
+      compactFromBytes: unlimited,
+      limits: { maxKeys: unlimited, maxBytes: unlimited, opsPerSecond: unlimited, opsBurst: unlimited },
+      now: Date.now,
     },
-    schedule: (one) => loop.schedule(one),
-    compact: () => {},
-    compactFromBytes: unlimited,
-    limits: { maxKeys: unlimited, maxBytes: unlimited, opsPerSecond: unlimited, opsBurst: unlimited },
-    now: Date.now,
-  });
+  );
   const author = { userId: 'alice', scopes: new Set(['write']), claims: {} };
   const ops = Array.from({ length: 300 }, (_, n) => {
     const value = 'x'.repeat(1000);
@@ -124,14 +132,15 @@ test('a compaction from before an outage does not bring back what was deleted si
   let isHolding = true;
   const compaction = new Compaction(id, workspace.state, {
     source: shard,
-    pack: (strategy, history) => histories[strategy].pack(history),
+    pack: historyWork.pack,
     schedule: (one) => (isHolding ? held.push(one) : loop.schedule(one)),
+    whenPublished: async () => {},
     now: Date.now,
   });
   const running = compaction.run();
   const restored = new WorkspaceState(options);
   await restored.read(id, shard);
-  workspace.resume(restored);
+  workspace.resume({ state: restored, checkpoint: NO_CHECKPOINT, unpublished: [] });
   expect(workspace.strategy.size.keys).toBe(300);
   expect((await workspace.delete()).ok).toBe(true);
   isHolding = false;

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
+  type Durability,
   historyAnswer,
   postOpsAnswer,
   postOpsBody,
@@ -34,7 +35,7 @@ interface Options {
   readonly isDraining: () => boolean;
   /** A message with so many ops and bytes came in. */
   readonly submitted: (workspace: WorkspaceId, ops: number, bytes: number) => void;
-  readonly acked: (ops: number) => void;
+  readonly acked: (ops: number, durability: Durability) => void;
   /** Unix milliseconds. */
   readonly now: () => number;
 }
@@ -189,8 +190,8 @@ async function writeOps({ workspace: id, access, facts, body }: WorkspaceRequest
       workspace.submit({ author, id: whole, ops, origin: undefined, expectedHeads, settle });
     });
     const heads = succeed(outcome);
-    options.acked(ops.length);
-    return `{${ackText(ids, ops.length, heads, 'local')}}`;
+    options.acked(ops.length, workspace.durability);
+    return `{${ackText(ids, ops.length, heads, workspace.durability)}}`;
   });
 }
 

@@ -10,6 +10,7 @@ import {
 } from 'uWebSockets.js';
 import { connect } from 'node:net';
 import type { Logger } from 'pino';
+import { StreamUnavailableError } from '../replication/stream.ts';
 import { ShardDownError } from '../storage/supervised-shard.ts';
 import { BusyError } from '../workspace/workspaces.ts';
 import type { Certificate } from './certificate.ts';
@@ -24,13 +25,20 @@ export class ListenError extends Error {
   override readonly name = 'ListenError';
 }
 
+/** How ready the pod is to serve. */
+interface Readiness {
+  /** What keeps it from serving everything, one line each. */
+  readonly problems: readonly string[];
+  /** What whoever runs it should know all the same. */
+  readonly notes: readonly string[];
+}
+
 interface Options {
   readonly gate: Gate;
   readonly routes: readonly Route[];
   readonly syncRoute: SyncRoute;
   readonly sockets: Sockets;
-  /** What keeps the pod from serving everything, one line each. */
-  readonly problems: () => readonly string[];
+  readonly readiness: () => Readiness;
   readonly metricsText: () => Promise<string>;
   readonly metricsType: string;
   /** The text of `/openapi.json`. */
@@ -126,9 +134,9 @@ export class Server {
   }
 
   #ready(reply: Reply): void {
-    const problems = this.#options.problems();
+    const { problems, notes } = this.#options.readiness();
     if (problems.length > 0) reply.error('unavailable', problems.join('; '));
-    else reply.json('{"status":"ready"}');
+    else reply.json(JSON.stringify({ status: 'ready', ...(notes.length > 0 && { notes }) }));
   }
 
   #answer(route: Route, res: HttpResponse, req: HttpRequest): void {
@@ -157,7 +165,8 @@ export class Server {
 
 function knownError(error: unknown): HttpError | undefined {
   if (error instanceof HttpError) return error;
-  const isPassing = error instanceof ShardDownError || error instanceof BusyError;
+  const passing = [ShardDownError, StreamUnavailableError, BusyError];
+  const isPassing = passing.some((kind) => error instanceof kind) && error instanceof Error;
   return isPassing ? new HttpError('unavailable', error.message) : undefined;
 }
 

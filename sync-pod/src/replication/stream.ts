@@ -1,5 +1,11 @@
 import type { WorkspaceId } from '@etherply/protocol';
 
+/**
+ * A message that replaces all messages of its subject before it: a summary says what they said, after a reset they are of no
+ * use any more.
+ */
+export type Rollup = 'summary' | 'reset';
+
 /** A message of a workspace, as a stream holds it. */
 export interface StreamMessage {
   /** The cluster that published it: the first token of its subject. */
@@ -8,8 +14,8 @@ export interface StreamMessage {
   readonly sequence: number;
   /** What it was published under; says which content it has. */
   readonly id: string;
-  /** It stands for all messages of its subject before it, which are gone. */
-  readonly isRollup: boolean;
+  /** Where those of its subject before it are gone. */
+  readonly rollup: Rollup | undefined;
   /** Fetched where it lies in the object store. @throws StreamUnavailableError */
   readonly content: () => Uint8Array | Promise<Uint8Array>;
 }
@@ -26,8 +32,7 @@ export interface Publication {
   readonly id: string;
   /** Where given: the message goes in only if the last one of its subject has this number; 0: if there is none. */
   readonly expected?: number;
-  /** It replaces all messages of its subject. */
-  readonly isRollup?: boolean;
+  readonly rollup?: Rollup | undefined;
 }
 
 /** The messages of all workspaces, in one order for each. Carries them and never looks inside. */

@@ -2,6 +2,7 @@ import {
   CLOSE,
   type ClientFrame,
   clientFrame,
+  type Durability,
   type ErrorCode,
   LIMITS,
   problemOf,
@@ -44,7 +45,7 @@ export interface SessionSocket {
 export interface SessionObserver {
   /** A message with so many ops and bytes came in. */
   ops(count: number, bytes: number): void;
-  acked(count: number): void;
+  acked(count: number, durability: Durability): void;
   rejected(reason: string): void;
 }
 
@@ -327,8 +328,9 @@ export class Session implements Subscriber {
   flushAcks(): void {
     if (this.#acks.isEmpty) return;
     const { ids, count, heads } = this.#acks.take();
-    this.#observer.acked(count);
-    this.send(`{"type":"ack",${ackText(ids, count, heads, 'local')}}`);
+    const durability = this.#workspace?.durability ?? 'local';
+    this.#observer.acked(count, durability);
+    this.send(`{"type":"ack",${ackText(ids, count, heads, durability)}}`);
   }
 
   async #renew(token: string): Promise<void> {

@@ -5,8 +5,8 @@ type Append = (writes: readonly Write[]) => Promise<void>;
 
 /** Something that has writes to make durable: a workspace with its records, or a compaction. */
 export interface Committer {
-  /** Takes what is waiting as one write; undefined where there is nothing to write. */
-  takeTurn(): Write | undefined;
+  /** Takes what is waiting, to be written all or not at all; undefined where there is nothing to write. */
+  takeTurn(): readonly Write[] | undefined;
   /** Taking the turn threw this error; nothing of it is written. */
   turnBroken(error: unknown): void;
   /** The write of the last turn is durable. */
@@ -41,6 +41,14 @@ export class CommitLoop {
     this.#running ??= this.#run();
   }
 
+  /** Writes these, as a turn of their own. @throws Error where they may not be durable */
+  write(writes: readonly Write[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const failed = () => reject(new Error('the shard went down while it was written to'));
+      this.schedule({ takeTurn: () => writes, turnBroken: reject, turnCommitted: resolve, turnFailed: failed });
+    });
+  }
+
   /** Resolves when all that is waiting or under way now has been committed, whatever comes meanwhile. */
   settled(): Promise<void> {
     if (this.#running === undefined) return Promise.resolve();
@@ -71,7 +79,7 @@ export class CommitLoop {
     const writes: Write[] = [];
     for (const committer of turn) {
       try {
-        writes.push(...[committer.takeTurn() ?? []].flat());
+        writes.push(...(committer.takeTurn() ?? []));
         taken.push(committer);
       } catch (error) {
         committer.turnBroken(error); // one that is broken must not take the others down

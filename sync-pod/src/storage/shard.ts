@@ -1,7 +1,22 @@
 import { join } from 'node:path';
 import type { WorkspaceId } from '@etherply/protocol';
 import RocksDB from 'rocksdb-native';
-import { archiveKey, chunkKey, hourOf, logKey, manifestKey, positionOf, usageKey } from './key-layout.ts';
+import {
+  archiveKey,
+  checkpointKey,
+  chunkKey,
+  FIRST_WORKSPACE,
+  hourOf,
+  logKey,
+  manifestKey,
+  OUTBOX_RANGE,
+  outboxKey,
+  outboxWorkspaceOf,
+  positionOf,
+  STREAM_KEY,
+  usageKey,
+  workspaceOf,
+} from './key-layout.ts';
 import { WriteAheadLog } from './write-ahead-log.ts';
 
 /** A record on its way into the log, or out of it. */
@@ -32,15 +47,19 @@ export type Write =
       readonly archiveFrom: number;
       readonly bytes: Uint8Array;
     }
-  /** Removes all that there is of a workspace up to `position`, but for its usage, and leaves this manifest. */
-  | {
-      readonly kind: 'deletion';
-      readonly workspace: WorkspaceId;
-      readonly position: number;
-      readonly bytes: Uint8Array;
-    }
+  /** Removes all that there is of a workspace, but for its usage and its checkpoint. */
+  | { readonly kind: 'clearing'; readonly workspace: WorkspaceId }
+  /** Whether the workspace has records that the stream may not have yet. */
+  | { readonly kind: 'outbox'; readonly workspace: WorkspaceId; readonly isEmpty: boolean }
+  /** Up to where the workspace has taken in what the stream holds of it. */
+  | { readonly kind: 'checkpoint'; readonly workspace: WorkspaceId; readonly bytes: Uint8Array }
+  /** Up to where this shard knows the stream. */
+  | { readonly kind: 'stream'; readonly bytes: Uint8Array }
   /** How much a workspace was used in one hour, counted from the Unix epoch. */
   | { readonly kind: 'usage'; readonly workspace: WorkspaceId; readonly hour: number; readonly bytes: Uint8Array };
+
+const NOTHING = Buffer.alloc(0);
+const AFTER_ALL = Buffer.from([0xff]);
 
 /** A shard that cannot serve, with what a person can do about it. */
 export class ShardError extends Error {
@@ -85,6 +104,10 @@ export class Shard {
   async append(writes: readonly Write[]): Promise<void> {
     const batch = this.#db.write({ capacity: writes.length, autoDestroy: true });
     for (const write of writes) {
+      if (write.kind === 'stream') {
+        batch.tryPut(STREAM_KEY, write.bytes);
+        continue;
+      }
       const { workspace } = write;
       switch (write.kind) {
         case 'record':
@@ -102,11 +125,18 @@ export class Shard {
           batch.tryDeleteRange(chunkKey(workspace, 0, 0), chunkKey(workspace, write.position, 0));
           batch.tryDeleteRange(archiveKey(workspace, 0), archiveKey(workspace, write.archiveFrom));
           break;
-        case 'deletion':
-          batch.tryPut(manifestKey(workspace), write.bytes);
-          batch.tryDeleteRange(logKey(workspace, 0), logKey(workspace, write.position + 1));
-          batch.tryDeleteRange(chunkKey(workspace, 0, 0), chunkKey(workspace, write.position + 1, 0));
+        case 'clearing':
+          batch.tryDelete(manifestKey(workspace));
+          batch.tryDeleteRange(logKey(workspace, 0), logKey(workspace, Number.MAX_SAFE_INTEGER));
+          batch.tryDeleteRange(chunkKey(workspace, 0, 0), chunkKey(workspace, Number.MAX_SAFE_INTEGER, 0));
           batch.tryDeleteRange(archiveKey(workspace, 0), archiveKey(workspace, Number.MAX_SAFE_INTEGER));
+          break;
+        case 'outbox':
+          if (write.isEmpty) batch.tryDelete(outboxKey(workspace));
+          else batch.tryPut(outboxKey(workspace), NOTHING);
+          break;
+        case 'checkpoint':
+          batch.tryPut(checkpointKey(workspace), write.bytes);
           break;
         case 'usage':
           batch.tryPut(usageKey(workspace, write.hour), write.bytes);
@@ -117,11 +147,38 @@ export class Shard {
   }
 
   /** The manifest of a workspace's current snapshot, where it has one. */
-  async manifest(workspace: WorkspaceId): Promise<Uint8Array | undefined> {
-    try {
-      return (await this.#db.get(manifestKey(workspace))) ?? undefined;
-    } catch (error) {
-      throw this.#unreadable(workspace, error);
+  manifest(workspace: WorkspaceId): Promise<Uint8Array | undefined> {
+    return this.#get(workspace, manifestKey(workspace));
+  }
+
+  /** The checkpoint of a workspace, where it has one. */
+  checkpoint(workspace: WorkspaceId): Promise<Uint8Array | undefined> {
+    return this.#get(workspace, checkpointKey(workspace));
+  }
+
+  /** The workspaces with records that the stream may not have yet. */
+  async unpublishedWorkspaces(): Promise<Set<WorkspaceId>> {
+    const found = new Set<WorkspaceId>();
+    for await (const { key } of this.#scan('the outbox', OUTBOX_RANGE, 128)) found.add(outboxWorkspaceOf(key));
+    return found;
+  }
+
+  /** Up to where this shard knows the stream, where it knows one. */
+  knownStream(): Promise<Uint8Array | undefined> {
+    return this.#get('the stream position', STREAM_KEY);
+  }
+
+  /** Every workspace of which there is anything, in the order of their names. */
+  async *workspaces(): AsyncGenerator<WorkspaceId> {
+    for (let from: Buffer = FIRST_WORKSPACE; ; ) {
+      let found: ReturnType<typeof workspaceOf> | undefined;
+      for await (const { key } of this.#scan('the workspaces', { gte: from, lt: AFTER_ALL }, 1)) {
+        found = workspaceOf(key);
+        break;
+      }
+      if (found === undefined) return;
+      yield found.workspace;
+      from = found.after;
     }
   }
 
@@ -179,17 +236,25 @@ export class Shard {
     }
   }
 
-  async *#scan(workspace: WorkspaceId, range: { gte: Buffer; lt: Buffer }, capacity: number) {
+  async #get(what: string, key: Buffer): Promise<Uint8Array | undefined> {
     try {
-      yield* this.#db.iterator(range, { capacity });
+      return (await this.#db.get(key)) ?? undefined;
     } catch (error) {
-      throw this.#unreadable(workspace, error);
+      throw this.#unreadable(what, error);
     }
   }
 
-  #unreadable(workspace: WorkspaceId, error: unknown): ShardError {
+  async *#scan(what: string, range: { gte: Buffer; lt: Buffer }, capacity: number) {
+    try {
+      yield* this.#db.iterator(range, { capacity });
+    } catch (error) {
+      throw this.#unreadable(what, error);
+    }
+  }
+
+  #unreadable(what: string, error: unknown): ShardError {
     const { index, dir } = this.#name;
-    return new ShardError(index, dir, `cannot read ${workspace}: ${reason(error)}. ${advice(reason(error))}`, error);
+    return new ShardError(index, dir, `cannot read ${what}: ${reason(error)}. ${advice(reason(error))}`, error);
   }
 }
 

@@ -98,6 +98,26 @@ export class SupervisedShard {
     return this.#serving().usage(workspace, first, end);
   }
 
+  /** As `Shard.checkpoint`. */
+  async checkpoint(workspace: WorkspaceId): Promise<Uint8Array | undefined> {
+    return this.#serving().checkpoint(workspace);
+  }
+
+  /** As `Shard.unpublishedWorkspaces`. */
+  async unpublishedWorkspaces(): Promise<Set<WorkspaceId>> {
+    return this.#serving().unpublishedWorkspaces();
+  }
+
+  /** As `Shard.knownStream`. */
+  async knownStream(): Promise<Uint8Array | undefined> {
+    return this.#serving().knownStream();
+  }
+
+  /** As `Shard.workspaces`. */
+  workspaces(): AsyncGenerator<WorkspaceId> {
+    return this.#serving().workspaces();
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#retry);

@@ -1,4 +1,5 @@
 import type { StrategyName } from '@etherply/protocol';
+import type { StrategyRecord } from './strategy.ts';
 
 /** What was kept of the records of a workspace, oldest first. */
 export interface StoredHistory {
@@ -33,6 +34,8 @@ export interface HistoryReader {
   pack(history: StoredHistory): Promise<Uint8Array>;
   /** Newest first; null where there is no record named `before`. */
   page(history: StoredHistory, page: Page): HistoricRecord[] | null;
+  /** All records, each after those of its actor before it. */
+  records(history: StoredHistory): Promise<StrategyRecord[]>;
   /** Each live key with its value's text as it was at `heads`; null where they are not known. */
   stateAt(history: StoredHistory, heads: readonly string[]): Promise<[key: string, json: string][] | null>;
 }
@@ -41,5 +44,6 @@ export interface HistoryReader {
 export interface HistoryWork {
   pack(strategy: StrategyName, history: StoredHistory): Promise<Uint8Array>;
   page(strategy: StrategyName, history: StoredHistory, page: Page): Promise<HistoricRecord[] | null>;
+  records(strategy: StrategyName, history: StoredHistory): Promise<StrategyRecord[]>;
   stateAt(strategy: StrategyName, history: StoredHistory, heads: readonly string[]): Promise<[string, string][] | null>;
 }

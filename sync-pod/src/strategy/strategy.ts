@@ -54,6 +54,9 @@ export interface StrategyRecord {
   readonly timestamps: readonly number[];
 }
 
+/** The keys that a record has written; null where it is in already, and has no effect. */
+export type Received = readonly string[] | null;
+
 /** A key as clients are told of it. `json` undefined: deleted. */
 export interface RegisterView {
   readonly key: string;
@@ -72,8 +75,10 @@ export interface Strategy<P extends Plan = Plan> {
   plan(messages: readonly Message[], nowMs: number): P | Promise<P>;
   /** Carries out the plan made last, of messages with these ops. Cannot fail: it is called when the record is durable. */
   commit(plan: P, ops: readonly Op[], position: number): void;
-  /** Takes in a record from disk or from another pod; a record that is already in has no effect. One at a time. */
-  receive(record: StrategyRecord, position: number): void | Promise<void>;
+  /** Takes in a record from disk or from another pod. One at a time. */
+  receive(record: StrategyRecord, position: number): Received | Promise<Received>;
+  /** As `receive`, of all that is in another replica's snapshot. */
+  fold(chunks: readonly Uint8Array[], position: number): Received;
   /** The registers that changed after `heads`, all after none; or null where these heads are not known. */
   since(heads: readonly string[]): RegisterView[] | null;
   /** What a key holds; undefined where it never held anything, or nobody can know of it any more. */

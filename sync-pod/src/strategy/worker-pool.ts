@@ -30,6 +30,10 @@ export class WorkerPool implements HeavyWork, HistoryWork {
     return this.#pool.run(input, { name: 'page' });
   }
 
+  records(...input: Parameters<HistoryWork['records']>): ReturnType<HistoryWork['records']> {
+    return this.#pool.run(input, { name: 'records' });
+  }
+
   stateAt(...input: Parameters<HistoryWork['stateAt']>): ReturnType<HistoryWork['stateAt']> {
     return this.#pool.run(input, { name: 'stateAt' });
   }

@@ -1,14 +1,11 @@
-import type { StrategyName } from '@etherply/protocol';
 import { heavyWork } from './automerge/heavy-work.ts';
-import { histories } from './histories.ts';
-import type { Page, StoredHistory } from './history.ts';
+import { historyWork } from './histories.ts';
 
 // What a worker thread of the pool runs: each export is a task.
 
-export const encode = ([header, writes]: Parameters<typeof heavyWork.encode>) => heavyWork.encode(header, writes);
-export const decode = ([change]: Parameters<typeof heavyWork.decode>) => heavyWork.decode(change);
-export const pack = ([strategy, history]: [StrategyName, StoredHistory]) => histories[strategy].pack(history);
-export const page = ([strategy, history, which]: [StrategyName, StoredHistory, Page]) =>
-  histories[strategy].page(history, which);
-export const stateAt = ([strategy, history, heads]: [StrategyName, StoredHistory, readonly string[]]) =>
-  histories[strategy].stateAt(history, heads);
+export const encode = (input: Parameters<typeof heavyWork.encode>) => heavyWork.encode(...input);
+export const decode = (input: Parameters<typeof heavyWork.decode>) => heavyWork.decode(...input);
+export const pack = (input: Parameters<typeof historyWork.pack>) => historyWork.pack(...input);
+export const page = (input: Parameters<typeof historyWork.page>) => historyWork.page(...input);
+export const records = (input: Parameters<typeof historyWork.records>) => historyWork.records(...input);
+export const stateAt = (input: Parameters<typeof historyWork.stateAt>) => historyWork.stateAt(...input);

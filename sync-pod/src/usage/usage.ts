@@ -133,7 +133,7 @@ export class Usage {
         resolve();
       };
       this.#options.store.schedule(workspace, {
-        takeTurn: (): Write => ({ kind: 'usage', workspace, hour, bytes: row }),
+        takeTurn: (): readonly Write[] => [{ kind: 'usage', workspace, hour, bytes: row }],
         turnCommitted: resolve,
         turnFailed: giveUp,
         turnBroken: giveUp,

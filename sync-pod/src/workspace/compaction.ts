@@ -2,10 +2,11 @@ import type { WorkspaceId, WorkspaceSettings } from '@etherply/protocol';
 import type { Committer } from '../storage/commit-loop.ts';
 import type { Write } from '../storage/shard.ts';
 import type { HistoryWork } from '../strategy/history.ts';
-import { decodeEnvelope, SETTINGS_KIND } from './envelope.ts';
+import { decodeEnvelope, isOfStrategy } from './envelope.ts';
 import { decodeManifest, encodeManifest, type Manifest, NO_PIECES, type Pieces } from './manifest.ts';
 import { Slices } from './slices.ts';
-import type { Source, WorkspaceState } from './workspace-state.ts';
+import type { Source } from './source.ts';
+import type { WorkspaceState } from './workspace-state.ts';
 
 const HISTORY_PIECE_BYTES = 256 * 1024;
 /** Below this much, history is left as it was written. */
@@ -19,6 +20,8 @@ interface CompactionEdge {
   readonly pack: HistoryWork['pack'];
   /** Asks for a turn of the commit loop. */
   readonly schedule: (committer: Committer) => void;
+  /** Resolves when no other pod lacks a record up to this position. @throws CompactionFailed where that takes too long */
+  readonly whenPublished: (position: number) => Promise<void>;
   /** Unix milliseconds. */
   readonly now: () => number;
 }
@@ -59,7 +62,7 @@ export class Compaction implements Committer {
 
   async #run(): Promise<void> {
     const state = this.#state;
-    const { position, strategy, tailWeight, settings, epoch } = state;
+    const { position, strategy, tailWeight, settings, settingsTime, epoch } = state;
     const heads = strategy.heads();
     // Both are of this moment, though their chunks are made later.
     const [opIdChunks, stateChunks] = [state.memory.snapshot(), strategy.snapshot(this.#edge.now())];
@@ -69,7 +72,18 @@ export class Compaction implements Committer {
     const opIds = await this.#writePieces(opIdChunks, 0, chunk);
     const ofState = await this.#writePieces(stateChunks, opIds.end, chunk);
     const history = await this.#writeHistory(settings, heads, position);
-    const manifest = { kind: strategy.name, epoch, settings, position, opIds, state: ofState, ...history };
+    const manifest = {
+      kind: strategy.name,
+      epoch,
+      settings,
+      settingsTime,
+      position,
+      opIds,
+      state: ofState,
+      ...history,
+    };
+    // What the stream does not have yet would be in no log any more.
+    await this.#edge.whenPublished(position);
     await this.#commit({
       kind: 'manifest',
       workspace: this.#workspace,
@@ -81,10 +95,10 @@ export class Compaction implements Committer {
     state.tailWeight -= tailWeight;
   }
 
-  takeTurn(): Write | undefined {
+  takeTurn(): readonly Write[] | undefined {
     // Who deletes the workspace in the meantime must not find it back.
     if (this.#state.isEnding) this.#write = undefined;
-    return this.#write;
+    return this.#write && [this.#write];
   }
 
   turnCommitted(): void {
@@ -139,7 +153,7 @@ export class Compaction implements Committer {
     for await (const entry of this.#edge.source.records(this.#workspace, from)) {
       if (entry.position > to) break;
       const envelope = decodeEnvelope(entry.envelope);
-      if (envelope.kind !== SETTINGS_KIND) data.push(envelope.data);
+      if (isOfStrategy(envelope)) data.push(envelope.data);
       await this.#slices.next();
     }
     return Buffer.concat(data);

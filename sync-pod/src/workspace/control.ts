@@ -1,34 +1,28 @@
 import type { WorkspaceId, WorkspaceSettings } from '@etherply/protocol';
-import type { Write } from '../storage/shard.ts';
+import type { Rollup } from '../replication/stream.ts';
 import { SettingsError } from '../strategy/strategy.ts';
-import { encodeEnvelope, encodeSettings, SETTINGS_KIND } from './envelope.ts';
-import { encodeManifest, NO_PIECES } from './manifest.ts';
+import { type Change, deletion, settingsRecord } from './change.ts';
+import { DELETION_KIND, type Envelope, encodeEnvelope, encodeSettings, SETTINGS_KIND } from './envelope.ts';
 import type { Outcome } from './submission.ts';
 import type { WorkspaceState } from './workspace-state.ts';
 
-/** What an admin wants of a workspace, as a turn of its own. */
+/** What an admin wants of a workspace. */
 export interface Control {
-  readonly write: Write;
-  /** Called when the write is durable; gives the state from then on. */
-  readonly apply: () => WorkspaceState;
-  readonly settle: (outcome: Outcome) => void;
+  readonly change: Change;
+  /** What other pods are told of it. */
+  readonly message: Uint8Array;
+  readonly rollup: Rollup | undefined;
 }
 
-/** A control that has not had its turn: what is in the workspace then decides. */
-export interface ControlRequest {
-  readonly plan: (state: WorkspaceState) => PlannedControl | Outcome;
-  readonly settle: (outcome: Outcome) => void;
-}
+/** What is in the workspace when its turn comes decides. */
+export type PlanControl = (state: WorkspaceState) => Control | Outcome;
 
-type PlannedControl = Pick<Control, 'write' | 'apply'>;
-
-/** Settings are a record of the log, so that they have their place among the ops. */
 export function planSettings(
   workspace: WorkspaceId,
   state: WorkspaceState,
   settings: WorkspaceSettings,
   now: number,
-): PlannedControl | Outcome {
+): Control | Outcome {
   const changesStrategy = settings.strategy !== state.strategy.name;
   if (changesStrategy && !state.isEmpty) {
     const message = `strategy: the workspace has data in ${state.strategy.name} already; only an empty one can change it`;
@@ -41,35 +35,16 @@ export function planSettings(
     if (!(error instanceof SettingsError)) throw error;
     return { ok: false, code: 'bad_request', message: error.message };
   }
-  const position = state.position + 1;
+  // The clock of who set the last ones may be ahead.
+  const time = Math.max(now, state.settingsTime + 1);
   const data = encodeSettings(settings);
-  const envelope = encodeEnvelope({ kind: SETTINGS_KIND, epoch: state.epoch, time: now, data, ops: [] });
-  const write = { kind: 'record', workspace, position, envelope } as const;
-  return {
-    write,
-    apply: () => {
-      state.strategy = strategy;
-      state.settings = settings;
-      state.advanced(write);
-      return state;
-    },
-  };
+  const envelope: Envelope = { kind: SETTINGS_KIND, epoch: state.epoch, time, data, ops: [] };
+  const message = encodeEnvelope(envelope);
+  return { change: settingsRecord(workspace, state, envelope, message), message, rollup: undefined };
 }
 
-/** All data goes; a manifest of the next epoch stays, with nothing in it. */
-export function planDeletion(workspace: WorkspaceId, state: WorkspaceState): PlannedControl {
-  state.isEnding = true;
-  const next = state.successor();
-  const bytes = encodeManifest({
-    kind: next.strategy.name,
-    epoch: next.epoch,
-    position: next.position,
-    settings: null,
-    opIds: NO_PIECES,
-    state: NO_PIECES,
-    historyBase: [],
-    packed: NO_PIECES,
-    unpacked: NO_PIECES,
-  });
-  return { write: { kind: 'deletion', workspace, position: next.position, bytes }, apply: () => next };
+export function planDeletion(workspace: WorkspaceId, state: WorkspaceState, now: number): Control {
+  const epoch = state.epoch + 1;
+  const message = encodeEnvelope({ kind: DELETION_KIND, epoch, time: now, data: new Uint8Array(0), ops: [] });
+  return { change: deletion(workspace, state, epoch), message, rollup: 'reset' };
 }

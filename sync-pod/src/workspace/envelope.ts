@@ -14,7 +14,7 @@ export interface EnvelopeOp {
 
 /** What storage and replication carry: a record with what is needed to recognise and attribute its ops. */
 export interface Envelope {
-  /** Name of the strategy that made the data and alone can read it, or {@link SETTINGS_KIND}. */
+  /** Name of the strategy that made the data and alone can read it, or one of the kinds below. */
   readonly kind: string;
   /** Rises when the workspace is deleted. */
   readonly epoch: number;
@@ -63,6 +63,15 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
 
 /** The kind of an envelope that holds settings. */
 export const SETTINGS_KIND = 'settings';
+/** The kind of one that says that the workspace was deleted: its epoch is the one after. */
+export const DELETION_KIND = 'deletion';
+/** The kind of one that holds all that is stored of a workspace. */
+export const STATE_KIND = 'state';
+
+/** Whether it holds a record of a strategy. */
+export function isOfStrategy({ kind }: Envelope): boolean {
+  return kind !== SETTINGS_KIND && kind !== DELETION_KIND && kind !== STATE_KIND;
+}
 
 /** The data of an envelope with settings: JSON. */
 export function encodeSettings(settings: WorkspaceSettings): Uint8Array {

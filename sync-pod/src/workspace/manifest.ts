@@ -16,6 +16,8 @@ export interface Manifest {
   readonly epoch: number;
   /** Null where nobody has set any. */
   readonly settings: WorkspaceSettings | null;
+  /** When they were set, in Unix milliseconds; 0 where nobody has. */
+  readonly settingsTime: number;
   /** The last record that is in it. */
   readonly position: number;
   /** Chunks with the ids of recent ops. */
@@ -39,8 +41,9 @@ const manifest = z.object({
   version: z.literal(VERSION),
   kind: strategyName,
   epoch: z.int(),
-  // Manifests from before there were settings have neither.
+  // Manifests from before there were settings have none of these.
   settings: workspaceSettings.nullable().default(null),
+  settingsTime: z.int().default(0),
   historyBase: z.array(z.string()).default([]),
   position: z.int(),
   opIds: pieces,

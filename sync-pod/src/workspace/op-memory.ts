@@ -46,6 +46,11 @@ export class OpMemory {
     for (const [name, fingerprint] of rows) ids.set(name, fingerprint);
   }
 
+  /** Takes in a chunk of another pod's snapshot, besides what is remembered already. */
+  merge(chunk: Uint8Array): void {
+    for (const [name, fingerprint] of chunkForm.parse(cbor.decode(chunk)).rows) this.#recent.set(name, fingerprint);
+  }
+
   /** The fingerprint of the op that this user sent under this id, where it is remembered. */
   recall(user: string, id: string): number | undefined {
     const name = nameOf(user, id);

@@ -1,9 +1,9 @@
 import { type StrategyName, strategyName, type WorkspaceId } from '@etherply/protocol';
 import type { StoredHistory } from '../strategy/history.ts';
-import { decodeEnvelope, SETTINGS_KIND } from './envelope.ts';
+import { decodeEnvelope, isOfStrategy } from './envelope.ts';
 import { decodeManifest, type Manifest } from './manifest.ts';
 import { Slices } from './slices.ts';
-import type { Source } from './workspace-state.ts';
+import type { Source } from './source.ts';
 
 /**
  * All that is kept of the records of a workspace, or undefined where there are none. A compaction in the meantime moves them
@@ -42,7 +42,7 @@ async function read(workspace: WorkspaceId, source: Source, manifest: Manifest |
   let kind: string | undefined = manifest?.kind;
   for await (const entry of source.records(workspace, manifest?.position ?? 0)) {
     const envelope = decodeEnvelope(entry.envelope);
-    if (envelope.kind === SETTINGS_KIND) continue;
+    if (!isOfStrategy(envelope)) continue;
     kind = envelope.kind;
     rest.push(envelope.data);
     await slices.next();

@@ -4,7 +4,7 @@ import { sameHeads } from '../strategy/heads.ts';
 import type { Op, Plan, Strategy } from '../strategy/strategy.ts';
 import { correctSender } from './announcement.ts';
 import type { EnvelopeOp } from './envelope.ts';
-import { fingerprintOf } from './op-memory.ts';
+import { fingerprintOf, type OpMemory } from './op-memory.ts';
 import { QuotaCheck, type WorkspaceQuota } from './quota.ts';
 import { type Submission, UNAVAILABLE } from './submission.ts';
 import type { WorkspaceState } from './workspace-state.ts';
@@ -26,6 +26,8 @@ export interface Sorted {
 export interface Turn extends Sorted {
   readonly plan: Plan;
   readonly write: Extract<Write, { kind: 'record' }> | undefined;
+  /** What the envelope says of the ops. */
+  readonly envelopeOps: readonly EnvelopeOp[];
 }
 
 /**
@@ -88,15 +90,14 @@ function ackAgain(submission: Submission, strategy: Strategy): () => void {
   };
 }
 
-/** What the envelope says of the ops, and what is remembered of their ids. Refused messages are as if never sent. */
-export function envelopeOps({ accepted, time }: Sorted, plan: Plan, { memory }: WorkspaceState): EnvelopeOp[] {
+/** What the envelope says of the ops. Refused messages are as if never sent. */
+export function envelopeOps({ accepted }: Sorted, plan: Plan): EnvelopeOp[] {
   let op = 0;
   return accepted.flatMap(({ author, id, ops }, index) => {
     const timestamps = plan.timestamps.slice(op, op + ops.length);
     op += ops.length;
     if (plan.refusals.has(index)) return [];
     const fingerprint = id === undefined ? 0 : fingerprintOf(ops);
-    if (id !== undefined) memory.remember(author.userId, id, fingerprint, time);
     return timestamps.map((timestamp, i) => ({
       user: author.userId,
       // The id stands for the whole message: its first op carries it.
@@ -105,6 +106,11 @@ export function envelopeOps({ accepted, time }: Sorted, plan: Plan, { memory }: 
       timestamp,
     }));
   });
+}
+
+/** From now on the messages of a turn are recognised when they are sent again. */
+export function rememberOps({ envelopeOps: ops, time }: Turn, memory: OpMemory): void {
+  for (const { user, id, fingerprint } of ops) if (id !== null) memory.remember(user, id, fingerprint, time);
 }
 
 /** It may or may not have happened: whoever sent it finds out by sending it again. */

@@ -1,21 +1,15 @@
 import { type StrategyName, strategyName, type WorkspaceId, type WorkspaceSettings } from '@etherply/protocol';
 import type { LogEntry } from '../storage/shard.ts';
-import type { Strategy } from '../strategy/strategy.ts';
-import { decodeEnvelope, decodeSettings, type Envelope, SETTINGS_KIND } from './envelope.ts';
+import type { Received, Strategy } from '../strategy/strategy.ts';
+import { decodeEnvelope, decodeSettings, type Envelope, SETTINGS_KIND, STATE_KIND } from './envelope.ts';
 import { decodeManifest, type Manifest } from './manifest.ts';
 import { OpMemory } from './op-memory.ts';
 import { Slices } from './slices.ts';
+import type { Source } from './source.ts';
+import { decodeStoredState, stateChunksOf } from './stored-state.ts';
 
 /** What a record costs when a workspace is opened, in bytes of a snapshot that cost as much. */
 const RECORD_WEIGHT = 256;
-
-/** Where a workspace is read from. */
-export interface Source {
-  manifest(workspace: WorkspaceId): Promise<Uint8Array | undefined>;
-  chunks(workspace: WorkspaceId, position: number, first: number, end: number): AsyncIterable<Uint8Array>;
-  archive(workspace: WorkspaceId, first: number, end: number): AsyncIterable<Uint8Array>;
-  records(workspace: WorkspaceId, position: number): AsyncIterable<LogEntry>;
-}
 
 /** Where the state of a workspace starts from. */
 export interface StateOptions {
@@ -32,6 +26,8 @@ export class WorkspaceState {
   /** Rises when the workspace is deleted. */
   epoch = 1;
   settings: WorkspaceSettings;
+  /** When they were set, in Unix milliseconds; 0: nobody has set any. */
+  settingsTime = 0;
   strategy: Strategy;
   /** Which messages are in the log already. */
   readonly memory: OpMemory;
@@ -61,11 +57,16 @@ export class WorkspaceState {
   }
 
   /** What is left after a deletion. */
-  successor(): WorkspaceState {
+  successor(epoch = this.epoch + 1): WorkspaceState {
     const next = new WorkspaceState(this.#options);
-    next.#setEpoch(this.epoch + 1);
+    next.#setEpoch(epoch);
     next.position = this.position + 1;
     return next;
+  }
+
+  /** One in which nothing is, made as this one was. */
+  empty(): WorkspaceState {
+    return new WorkspaceState(this.#options);
   }
 
   /** Takes in all that is stored, in slices; the state must be new. */
@@ -77,8 +78,8 @@ export class WorkspaceState {
       const { kind, epoch, settings, position, opIds, state } = this.snapshot;
       this.#setEpoch(epoch);
       this.position = position;
-      if (settings !== null) this.#configure(settings);
-      else if (state.end > state.first) this.#use(kind);
+      if (settings !== null) this.#configure(settings, this.snapshot.settingsTime);
+      else if (state.end > state.first) this.adopt(kind);
       for await (const chunk of source.chunks(workspace, position, opIds.first, opIds.end)) {
         this.memory.restore(chunk);
         await slices.next();
@@ -90,8 +91,10 @@ export class WorkspaceState {
     }
     for await (const entry of source.records(workspace, this.position)) {
       const envelope = decodeEnvelope(entry.envelope);
-      if (envelope.kind === SETTINGS_KIND) this.#configure(decodeSettings(envelope.data));
-      else await this.#receive(envelope, entry.position);
+      if (envelope.kind === SETTINGS_KIND) this.#configure(decodeSettings(envelope.data), envelope.time);
+      else if (envelope.kind === STATE_KIND)
+        this.strategy.fold(stateChunksOf(decodeStoredState(envelope.data)), entry.position);
+      else await this.receive(envelope, entry.position);
       for (const { user, id, fingerprint } of envelope.ops) {
         if (id !== null) this.memory.remember(user, id, fingerprint, envelope.time);
       }
@@ -107,17 +110,19 @@ export class WorkspaceState {
     this.tailWeight += envelope.length + RECORD_WEIGHT;
   }
 
-  #receive({ kind, data, ops }: Envelope, position: number): void | Promise<void> {
+  /** As `Strategy.receive`. */
+  receive({ kind, data, ops }: Envelope, position: number): Received | Promise<Received> {
     // The default may have been another one when this was written.
-    if (kind !== this.strategy.name && this.isEmpty) this.#use(strategyName.parse(kind));
+    if (kind !== this.strategy.name && this.isEmpty) this.adopt(strategyName.parse(kind));
     if (kind !== this.strategy.name) throw new Error(`a record of ${kind} in a workspace of ${this.strategy.name}`);
     return this.strategy.receive({ data, timestamps: ops.flatMap(({ timestamp }) => timestamp ?? []) }, position);
   }
 
   /** The strategy is configured with them when everything is read: only the last ones count. */
-  #configure(settings: WorkspaceSettings): void {
-    this.#use(settings.strategy);
+  #configure(settings: WorkspaceSettings, time: number): void {
+    this.adopt(settings.strategy);
     this.settings = settings;
+    this.settingsTime = time;
   }
 
   #setEpoch(epoch: number): void {
@@ -125,7 +130,8 @@ export class WorkspaceState {
     this.strategy = this.createStrategy(this.strategy.name);
   }
 
-  #use(strategy: StrategyName): void {
+  /** It has this strategy; nothing may have been written. */
+  adopt(strategy: StrategyName): void {
     if (strategy !== this.strategy.name) this.strategy = this.createStrategy(strategy);
     this.settings = { ...this.settings, strategy };
   }

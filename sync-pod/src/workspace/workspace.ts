@@ -1,15 +1,26 @@
-import { CLOSE, type WorkspaceId, type WorkspaceSettings } from '@etherply/protocol';
+import { CLOSE, type Durability, type WorkspaceId, type WorkspaceSettings } from '@etherply/protocol';
 import { TokenBucket } from '../limits/token-bucket.ts';
+import { StreamUnavailableError } from '../replication/stream.ts';
 import type { Committer } from '../storage/commit-loop.ts';
-import type { Write } from '../storage/shard.ts';
+import type { LogEntry, Write } from '../storage/shard.ts';
+import type { HistoryWork } from '../strategy/history.ts';
 import type { Plan, Strategy } from '../strategy/strategy.ts';
+import type { Absorption } from './absorption.ts';
 import { announcementOf, announceTurn, SYSTEM_USER } from './announcement.ts';
 import type { Broadcaster } from './broadcaster.ts';
-import { type Control, type ControlRequest, planDeletion, planSettings } from './control.ts';
-import { encodeEnvelope } from './envelope.ts';
+import type { Change } from './change.ts';
+import { type Checkpoint, NO_CHECKPOINT } from './checkpoint.ts';
+import { type PlanControl, planDeletion, planSettings } from './control.ts';
+import { Deliveries } from './delivery.ts';
+import { encodeEnvelope, STATE_KIND } from './envelope.ts';
+import { Intake } from './intake.ts';
 import type { WorkspaceQuota } from './quota.ts';
+import { Replica, type Replication } from './replica.ts';
+import type { Source } from './source.ts';
+import type { Step } from './step.ts';
+import { encodeStoredState, readStoredState, type StoredState } from './stored-state.ts';
 import { type Outcome, type Submission, UNAVAILABLE } from './submission.ts';
-import { envelopeOps, type Sorted, settleUnavailable, sortSubmissions, type Turn } from './turn.ts';
+import { envelopeOps, rememberOps, type Sorted, settleUnavailable, sortSubmissions, type Turn } from './turn.ts';
 import { Wholes } from './whole.ts';
 import type { WorkspaceState } from './workspace-state.ts';
 
@@ -30,10 +41,18 @@ export interface Update {
   readonly users: Iterable<string>;
 }
 
+/** A workspace as it is on disk. */
+export interface Stored {
+  readonly state: WorkspaceState;
+  readonly checkpoint: Checkpoint;
+  /** The records that the stream may not have. */
+  readonly unpublished: readonly LogEntry[];
+}
+
 /** What a workspace needs of those around it. */
 interface Edge {
   readonly broadcaster: Broadcaster;
-  /** Told of each commit that had an effect, where somebody wants to know. */
+  /** Told of each commit of this pod that had an effect, where somebody wants to know. */
   readonly updated: ((workspace: WorkspaceId, update: Update) => void) | undefined;
   /** Something that should not happen has happened to it. */
   readonly failed: (workspace: WorkspaceId, error: unknown) => void;
@@ -41,11 +60,35 @@ interface Edge {
   readonly schedule: (workspace: Workspace) => void;
   /** So much has been written since the last snapshot that it is time for another. */
   readonly compact: (workspace: Workspace) => void;
+  /** So much has been published since the last message that stands for all that it is time for another. */
+  readonly rollUp: (workspace: Workspace) => void;
   /** Bytes of log from which on there is a snapshot. */
   readonly compactFromBytes: number;
   readonly limits: WorkspaceLimits;
+  readonly historyWork: HistoryWork;
+  /** Where other pods have it, too. */
+  readonly replication: Replication | undefined;
   /** Unix milliseconds. */
   readonly now: () => number;
+}
+
+/** Work during which nothing else happens to the workspace. */
+interface Job {
+  readonly work: () => Promise<void>;
+  /** It did not, or not surely, happen. */
+  readonly refuse: (error: unknown) => void;
+}
+
+/** For how long a workspace stands still where the stream does not answer. */
+const PATIENCE_MS = 5000;
+/** So many messages wait for the stream where it gives the order. */
+const MAX_WAITING = 10_000;
+/** So often others may be first before a state is given up. */
+const ROLLUP_TRIES = 8;
+
+/** The shard could not write it. */
+export class NotCommittedError extends Error {
+  override readonly name = 'NotCommittedError';
 }
 
 /** The actor of one workspace: orders what its clients send, makes it durable, tells everyone. */
@@ -53,26 +96,31 @@ export class Workspace implements Committer {
   readonly id: WorkspaceId;
   /** What all its clients together may send. */
   readonly rate: TokenBucket;
+  readonly #edge: Edge;
+  readonly #deliveries = new Deliveries();
   #state: WorkspaceState;
   #wholes: Wholes;
-  readonly #edge: Edge;
+  #replica: Replica | undefined;
+  #intake: Intake | undefined;
   #waiting: Submission[] = [];
-  /** What an admin wants; goes before what clients send. */
-  #controls: ControlRequest[] = [];
-  /** Sorted, while their plan is made on a worker thread. */
-  #planning: Sorted | undefined;
-  /** Planned, and to be written next. */
-  #planned: Turn | undefined;
+  /** Those that wait for their turn. */
+  #jobs: Job[] = [];
+  /** A job is under way. */
+  #isBusy = false;
+  /** What the job has to be written next. */
+  #prepared: Step | undefined;
   /** Being written. */
-  #turn: Turn | Control | undefined;
+  #step: Step | undefined;
   #down = false;
+  #quiet: (() => void)[] = [];
 
-  constructor(id: WorkspaceId, state: WorkspaceState, edge: Edge) {
+  constructor(id: WorkspaceId, stored: Stored, edge: Edge) {
     this.id = id;
     this.rate = new TokenBucket(edge.limits.opsPerSecond, edge.limits.opsBurst, edge.now());
-    this.#state = state;
-    this.#wholes = new Wholes(state.strategy);
+    this.#state = stored.state;
+    this.#wholes = new Wholes(stored.state.strategy);
     this.#edge = edge;
+    this.#replicate(stored);
   }
 
   get state(): WorkspaceState {
@@ -87,10 +135,18 @@ export class Workspace implements Committer {
     return this.#wholes;
   }
 
+  /** What an ack stands for. */
+  get durability(): Durability {
+    const { replication } = this.#edge;
+    if (replication === undefined) return 'local';
+    return this.#isLinearised ? 'replicated' : replication.ack;
+  }
+
   /** Nothing is waiting or under way. */
   get isIdle(): boolean {
-    const underWay = [this.#planning, this.#planned, this.#turn].some((one) => one !== undefined);
-    return !underWay && this.#waiting.length === 0 && this.#controls.length === 0;
+    const isAtRest = this.#step === undefined && !this.#isBusy && this.#jobs.length === 0;
+    const isDone = this.#replica === undefined || (this.#replica.outbox.isEmpty && this.#replica.inbox.isEmpty);
+    return isAtRest && isDone && !this.#isUntidy && this.#waiting.length === 0 && this.#deliveries.isEmpty;
   }
 
   /** A write has failed: what is on disk may differ from what is in memory until `resume`. */
@@ -98,24 +154,54 @@ export class Workspace implements Committer {
     return this.#down;
   }
 
+  /** The stream may lack something of what is here. */
+  get isLost(): boolean {
+    return this.#replica?.isLost === true;
+  }
+
+  /**
+   * Takes in what the stream has.
+   * @throws StreamUnavailableError
+   */
+  async catchUp(): Promise<void> {
+    await this.#replica?.resume();
+    if (this.#down || (this.#replica?.inbox.isEmpty !== false && !this.#isBusy && this.#step === undefined)) return;
+    await new Promise<void>((resolve) => {
+      this.#quiet.push(resolve);
+      this.#edge.schedule(this);
+    });
+  }
+
+  /** Resolves when the stream has the record at this position, and all before; false where that takes too long. */
+  whenPublished(position: number): Promise<boolean> {
+    return this.#replica?.outbox.whenPublished(position, PATIENCE_MS) ?? Promise.resolve(true);
+  }
+
   /** Goes on from what is on disk after a failed write, and tells everyone what that write did if it happened after all. */
-  resume(state: WorkspaceState): void {
-    const before = this.#state;
-    before.isEnding = true; // a compaction of it must not go on
-    this.#replaceState(state);
+  resume(stored: Stored): void {
+    this.#state.isEnding = true; // a compaction of it must not go on
     this.#down = false;
-    if (before.epoch !== state.epoch || before.strategy.name !== state.strategy.name) {
-      this.#dismissAll(before.epoch);
-      return;
-    }
-    const changed = state.strategy.since(before.strategy.heads()) ?? [...state.strategy.view()];
-    if (changed.length === 0) return;
-    const announcement = announcementOf(changed, SYSTEM_USER, state.strategy.heads());
-    this.#edge.broadcaster.announce(this.id, undefined, announcement);
+    this.#became(stored.state, this.#state.epoch, this.#state.strategy);
+    this.#replica?.close();
+    this.#replicate(stored);
+    this.#replica?.resume().catch((error: unknown) => this.#unavailable(error));
+    this.#edge.schedule(this);
+  }
+
+  /** Writes down what has become so since; to be called from time to time. */
+  tidy(): void {
+    if (this.#isUntidy || this.#replica?.inbox.isEmpty === false) this.#edge.schedule(this);
+  }
+
+  /** Nobody uses it any more. */
+  close(): void {
+    this.#replica?.close();
   }
 
   submit(submission: Submission): void {
-    if (this.#down) {
+    const { replication } = this.#edge;
+    const isFull = replication !== undefined && (replication.budget.isExhausted || this.#waiting.length >= MAX_WAITING);
+    if (this.#down || isFull) {
       submission.settle(UNAVAILABLE);
       return;
     }
@@ -130,144 +216,429 @@ export class Workspace implements Committer {
 
   /** Resolves when nothing is left of the workspace but that it was deleted; who is in it is sent away. */
   delete(): Promise<Outcome> {
-    return this.#control((state) => planDeletion(this.id, state));
+    return this.#control((state) => planDeletion(this.id, state, this.#edge.now()));
+  }
+
+  /**
+   * Replaces the messages of the workspace in the stream by one, unless other pods keep writing, or have just done it.
+   * @param source what is on disk; nothing is removed from it meanwhile
+   */
+  rollUp(source: Source): Promise<void> {
+    return this.#exclusively(async (replica, intake) => {
+      await intake.takeAll();
+      if (!this.#isRollupDue || !(await this.whenPublished(this.#state.position))) return;
+      const stored = await readStoredState(this.id, source);
+      const records = [...stored.records];
+      for (let n = 0; n < ROLLUP_TRIES; n += 1) {
+        const came = await intake.takeAll();
+        if (came === undefined) return;
+        records.push(...came.map(({ envelope }) => envelope));
+        if (await replica.publishNext(this.#stateMessage({ ...stored, records }), 'summary', PATIENCE_MS)) return;
+      }
+    });
+  }
+
+  /**
+   * Publishes all that is here, because the stream may lack some of it.
+   * @param source what is on disk; nothing is removed from it meanwhile
+   */
+  recover(source: Source): Promise<void> {
+    return this.#exclusively(async (replica, intake) => {
+      await replica.inbox.catchUp();
+      await intake.takeAll();
+      if (!replica.isLost) return;
+      const stored = await readStoredState(this.id, source);
+      if (this.#state.position > 0) await replica.publishAnywhere(this.#stateMessage(stored), PATIENCE_MS);
+      if (this.#isLinearised) await this.#startOver();
+      const { position } = this.#state;
+      this.#replica?.recovered();
+      await this.#commit({ writes: this.#replica?.writes(position, false) ?? [], committed: () => undefined });
+    });
   }
 
   turnBroken(error: unknown): void {
     this.#edge.failed(this.id, error);
-    this.turnFailed();
+    this.#goDown();
   }
 
-  takeTurn(): Write | undefined {
-    if (this.#planning !== undefined) return undefined; // asks for a turn again when it is planned
-    this.#turn = this.#planned ?? this.#nextControl() ?? this.#plan();
-    this.#planned = undefined;
-    return this.#turn?.write;
+  takeTurn(): readonly Write[] | undefined {
+    this.#step = this.#prepared ?? (this.#isBusy || this.#down ? undefined : this.#nextStep());
+    this.#prepared = undefined;
+    return this.#step?.writes;
   }
 
   turnCommitted(): void {
-    const turn = this.#turn;
-    this.#turn = undefined;
-    if (turn === undefined) return;
-    if ('settle' in turn) this.#controlCommitted(turn);
-    else this.#opsCommitted(turn);
-    // What came while a plan was made on a worker thread, or stands behind a control, asked for a turn in vain.
-    if (this.#waiting.length > 0 || this.#controls.length > 0) this.#edge.schedule(this);
+    const step = this.#step;
+    this.#step = undefined;
+    step?.committed();
+    // What came while a job was under way, or stands behind one, asked for a turn in vain.
+    if (this.#hasMore) this.#edge.schedule(this);
+    else this.#atRest();
   }
 
   turnFailed(): void {
-    this.#down = true;
-    for (const turn of [this.#turn, this.#planned]) {
-      if (turn === undefined) continue;
-      if ('settle' in turn) turn.settle(UNAVAILABLE);
-      else settleUnavailable(turn);
+    if (this.#step !== undefined) this.#goDown();
+    else this.#atRest();
+  }
+
+  get #isLinearised(): boolean {
+    return this.#replica !== undefined && this.strategy.name === 'server-auth';
+  }
+
+  get #isUntidy(): boolean {
+    return this.#replica?.isUntidy === true;
+  }
+
+  get #hasMore(): boolean {
+    if (this.#isBusy || this.#down) return false;
+    return this.#waiting.length > 0 || this.#jobs.length > 0 || this.#replica?.inbox.isEmpty === false;
+  }
+
+  get #isRollupDue(): boolean {
+    const tailBytes = this.#replica?.tailBytes ?? 0;
+    return tailBytes > Math.max(this.#edge.compactFromBytes, (this.#state.snapshot?.state.bytes ?? 0) / 2);
+  }
+
+  #replicate({ checkpoint, unpublished, state }: Stored): void {
+    const { replication, historyWork } = this.#edge;
+    if (replication === undefined) return;
+    const replica = new Replica(this.id, replication, checkpoint, {
+      arrived: () => this.#edge.schedule(this),
+      published: () => this.#published(),
+      failed: (error) => this.#edge.failed(this.id, error),
+    });
+    this.#replica = replica;
+    const workspace = this;
+    const target = {
+      id: this.id,
+      replica,
+      get state() {
+        return workspace.#state;
+      },
+      commit: (absorption: Absorption) => this.#commit(this.#stepOf(absorption, undefined)),
+      change: (change: Change) => this.#change(change),
+    };
+    this.#intake = new Intake(target, historyWork, (error) => this.#edge.failed(this.id, error));
+    replica.inbox.open();
+    // It has grown without the stream, or the stream was lost and then this pod ended.
+    if (checkpoint.marks.size === 0 && state.position > 0) replica.lose();
+    else replica.publishAgain(unpublished);
+  }
+
+  #nextStep(): Step | undefined {
+    const job = this.#jobs.shift();
+    if (job !== undefined) {
+      void this.#run(job);
+      return undefined;
     }
-    this.#turn = undefined;
-    this.#planned = undefined;
-    for (const { settle } of [...this.#waiting, ...this.#controls]) settle(UNAVAILABLE);
-    this.#waiting = [];
-    this.#controls = [];
+    const absorption = this.#intake?.takeOrdinary();
+    if (this.#replica?.inbox.isEmpty === false) {
+      // What stopped it is taken with the workspace standing still.
+      this.#jobs.push({ work: async () => void (await this.#intake?.takeAll()), refuse: () => undefined });
+      return absorption && this.#stepOf(absorption, undefined);
+    }
+    if (this.#waiting.length > 0) return this.#plan(absorption);
+    if (absorption !== undefined) return this.#stepOf(absorption, undefined);
+    const writes = this.#isUntidy ? this.#replica?.writes(this.#state.position, false) : undefined;
+    return writes && { writes, committed: () => undefined, failed: () => undefined };
+  }
+
+  /** What is waiting, after what has come in; undefined where a job goes on with it. */
+  #plan(absorption: Absorption | undefined): Step | undefined {
+    if (this.#isLinearised) {
+      this.#jobs.push({ work: () => this.#linearise(), refuse: () => undefined });
+      return absorption && this.#stepOf(absorption, undefined);
+    }
+    const sorted = this.#sort(this.#waiting.splice(0));
+    const plan = this.#planOf(sorted);
+    const position = absorption?.position ?? this.#state.position;
+    if (!(plan instanceof Promise)) return this.#stepOf(absorption, this.#turnOf(sorted, plan, position));
+    void this.#run({
+      work: async () => {
+        let turn: Turn | undefined;
+        try {
+          turn = this.#turnOf(sorted, await plan, position);
+        } catch (error) {
+          this.#edge.failed(this.id, error);
+          settleUnavailable(sorted);
+        }
+        await this.#commit(this.#stepOf(absorption, turn));
+      },
+      refuse: () => undefined, // the step has told its senders
+    });
+    return undefined;
+  }
+
+  #planOf(sorted: Sorted): Plan | Promise<Plan> {
+    try {
+      return this.strategy.plan(sorted.accepted, sorted.time);
+    } catch (error) {
+      settleUnavailable(sorted);
+      throw error;
+    }
+  }
+
+  /** Where every pod must see the same order, the stream gives it: what is waiting is durable there before it is here. */
+  async #linearise(): Promise<void> {
+    const submissions: Submission[] = [];
+    let turn: Turn | undefined;
+    try {
+      for (let isIn = false; !isIn; ) {
+        await this.#intake?.takeAll();
+        submissions.push(...this.#waiting.splice(0));
+        const sorted = this.#sort(submissions);
+        turn = this.#turnOf(sorted, await this.strategy.plan(sorted.accepted, sorted.time), this.#state.position);
+        const { write } = turn;
+        isIn = write === undefined || (await this.#replica?.publishNext(write.envelope, undefined, Infinity)) !== false;
+      }
+    } catch (error) {
+      for (const { settle } of submissions) settle(UNAVAILABLE);
+      throw error;
+    }
+    if (turn !== undefined) await this.#commit(this.#linearisedStep(turn));
+  }
+
+  #sort(submissions: readonly Submission[]): Sorted {
+    return sortSubmissions(submissions, this.#state, this.#edge.limits, this.#edge.now());
+  }
+
+  #turnOf(sorted: Sorted, plan: Plan, position: number): Turn {
+    const ops = envelopeOps(sorted, plan);
+    if (ops.length === 0) return { ...sorted, plan, envelopeOps: ops, write: undefined };
+    const { strategy, epoch } = this.#state;
+    const envelope = encodeEnvelope({ kind: strategy.name, epoch, time: sorted.time, data: plan.data, ops });
+    const write = { kind: 'record', workspace: this.id, position: position + 1, envelope } as const;
+    return { ...sorted, plan, envelopeOps: ops, write };
+  }
+
+  /** What came in, and what was planned after it. */
+  #stepOf(absorption: Absorption | undefined, turn: Turn | undefined): Step {
+    const writes: Write[] = (absorption?.records ?? []).map((record) => ({ kind: 'record', ...record }));
+    if (turn?.write !== undefined) writes.push(turn.write);
+    if (writes.length > 0 && this.#replica !== undefined) {
+      writes.push(...this.#replica.writes(absorption?.position ?? this.#state.position, turn?.write !== undefined));
+    }
+    return {
+      writes,
+      committed: () => {
+        if (absorption !== undefined) this.#absorbed(absorption);
+        if (turn === undefined) return;
+        if (turn.write !== undefined) this.#replica?.publish(turn.write);
+        this.#opsCommitted(turn);
+      },
+      failed: () => {
+        if (turn !== undefined) settleUnavailable(turn);
+      },
+    };
+  }
+
+  /** The stream has it already. */
+  #linearisedStep(turn: Turn): Step {
+    const { write } = turn;
+    const writes = write === undefined ? [] : [write, ...(this.#replica?.writes(write.position, false) ?? [])];
+    return { writes, committed: () => this.#opsCommitted(turn), failed: () => settleUnavailable(turn) };
+  }
+
+  #absorbed(absorption: Absorption): void {
+    for (const record of absorption.records) this.#state.advanced(record);
+    this.#deliveries.add(0, true, () => absorption.announce(this.#edge.broadcaster));
+    this.#compactWhereDue();
   }
 
   #opsCommitted(turn: Turn): void {
-    const state = this.#state;
-    const before = state.strategy.heads();
+    const { strategy, memory } = this.#state;
+    const before = strategy.heads();
     if (turn.write !== undefined) {
-      state.advanced(turn.write);
-      state.strategy.commit(turn.plan, turn.ops, turn.write.position);
+      this.#state.advanced(turn.write);
+      strategy.commit(turn.plan, turn.ops, turn.write.position);
+      rememberOps(turn, memory);
     }
-    const ops = announceTurn(turn, this.id, state.strategy, this.#edge.broadcaster, before);
-    for (const settle of turn.refused) settle();
+    const { position } = this.#state;
+    const isDue = this.durability === 'local' || this.#replica?.outbox.isPublished(position) === true;
+    this.#deliveries.add(position, isDue, () => this.#deliver(turn, strategy, before));
     // Before what came since: now it is known whether the first is in.
-    if (turn.deferred.length > 0) this.#waiting = [...turn.deferred, ...this.#waiting];
+    if (turn.deferred.length > 0) this.#waiting.unshift(...turn.deferred);
+    this.#compactWhereDue();
+    if (this.#isRollupDue) this.#edge.rollUp(this);
+  }
+
+  #deliver(turn: Turn, strategy: Strategy, before: readonly string[]): void {
+    const ops = announceTurn(turn, this.id, strategy, this.#edge.broadcaster, before);
+    for (const settle of turn.refused) settle();
     if (ops > 0) this.#edge.updated?.(this.id, { ops, heads: turn.plan.heads, users: usersOf(turn) });
-    const enough = Math.max(this.#edge.compactFromBytes, (state.snapshot?.state.bytes ?? 0) / 2);
-    if (state.tailWeight > enough) this.#edge.compact(this);
   }
 
-  #controlCommitted({ apply, settle }: Control): void {
-    const before = this.#state;
-    const { strategy } = before;
-    const next = apply();
-    if (next !== before || next.strategy !== strategy) {
-      this.#replaceState(next);
-      this.#dismissAll(before.epoch);
-      // They were sent to what is no more.
-      for (const submission of this.#waiting.splice(0)) submission.settle(UNAVAILABLE);
-    }
-    settle({ ok: true, heads: this.strategy.heads() });
+  #published(): void {
+    this.#deliveries.flush((position) => this.#replica?.outbox.isPublished(position) !== false);
   }
 
-  /** Who is connected has the state of another strategy, or of what has been deleted. */
-  #dismissAll(epochBefore: number): void {
-    if (epochBefore !== this.#state.epoch) {
-      this.#edge.broadcaster.dismiss(this.id, CLOSE.deleted, 'the workspace has been deleted');
-    } else {
-      this.#edge.broadcaster.dismiss(this.id, CLOSE.restart, JSON.stringify({ retry_after_ms: 0 }));
-    }
+  #compactWhereDue(): void {
+    const enough = Math.max(this.#edge.compactFromBytes, (this.#state.snapshot?.state.bytes ?? 0) / 2);
+    if (this.#state.tailWeight > enough) this.#edge.compact(this);
   }
 
-  #replaceState(state: WorkspaceState): void {
-    this.#state = state;
-    this.#wholes = new Wholes(state.strategy);
-  }
-
-  #control(plan: ControlRequest['plan']): Promise<Outcome> {
+  #control(plan: PlanControl): Promise<Outcome> {
     return new Promise((settle) => {
-      if (this.#down) {
+      if (this.#down || this.#replica?.isConnected === false) {
         settle(UNAVAILABLE);
         return;
       }
-      this.#controls.push({ plan, settle });
+      this.#enqueue({ work: async () => settle(await this.#carryOut(plan)), refuse: () => settle(UNAVAILABLE) });
+    });
+  }
+
+  async #carryOut(plan: PlanControl): Promise<Outcome> {
+    for (;;) {
+      await this.#intake?.takeAll();
+      const control = plan(this.#state);
+      if ('ok' in control) return control;
+      const { change, message, rollup } = control;
+      if (this.#replica === undefined || (await this.#replica.publishNext(message, rollup, PATIENCE_MS))) {
+        await this.#change(change);
+        return { ok: true, heads: this.strategy.heads() };
+      }
+    }
+  }
+
+  #change(change: Change): Promise<void> {
+    return this.#commit({
+      writes: [...change.writes, ...(this.#replica?.writes(change.position, false) ?? [])],
+      committed: () => {
+        const { strategy, epoch } = this.#state;
+        this.#became(change.apply(), epoch, strategy);
+      },
+    });
+  }
+
+  /** Tells everyone what is different now. */
+  #became(state: WorkspaceState, epochBefore: number, before: Strategy): void {
+    const { strategy } = state;
+    this.#state = state;
+    if (strategy === before) return;
+    this.#wholes = new Wholes(strategy);
+    if (state.epoch !== epochBefore || strategy.name !== before.name) {
+      if (state.epoch !== epochBefore) this.#replica?.outbox.clear();
+      this.#published();
+      this.#dismissAll(state.epoch !== epochBefore);
+      return;
+    }
+    const changed = strategy.since(before.heads()) ?? [...strategy.view()];
+    if (changed.length === 0) return;
+    this.#edge.broadcaster.announce(this.id, undefined, announcementOf(changed, SYSTEM_USER, strategy.heads()));
+  }
+
+  /** Who is connected has the state of another strategy, or of what has been deleted. */
+  #dismissAll(isDeleted: boolean): void {
+    const { broadcaster } = this.#edge;
+    if (isDeleted) broadcaster.dismiss(this.id, CLOSE.deleted, 'the workspace has been deleted');
+    else broadcaster.dismiss(this.id, CLOSE.restart, JSON.stringify({ retry_after_ms: 0 }));
+    // They were sent to what is no more.
+    for (const submission of this.#waiting.splice(0)) submission.settle(UNAVAILABLE);
+  }
+
+  /** Forgets what is here, and takes what the stream has, in the order in which that has it. */
+  async #startOver(): Promise<void> {
+    const before = this.#state;
+    before.isEnding = true;
+    const state = before.empty();
+    const stored = { state, checkpoint: NO_CHECKPOINT, unpublished: [] };
+    await this.#commit({
+      writes: [{ kind: 'clearing', workspace: this.id }, ...(this.#replica?.writes(0, false) ?? [])],
+      committed: () => {
+        this.#state = state;
+        this.#wholes = new Wholes(state.strategy);
+        this.#replica?.close();
+        this.#replicate(stored);
+      },
+    });
+    await this.#replica?.inbox.catchUp();
+    await this.#intake?.takeAll();
+    this.#dismissAll(false);
+  }
+
+  #stateMessage(stored: StoredState): Uint8Array {
+    const { epoch } = this.#state;
+    return encodeEnvelope({
+      kind: STATE_KIND,
+      epoch,
+      time: this.#edge.now(),
+      data: encodeStoredState(stored),
+      ops: [],
+    });
+  }
+
+  #exclusively(work: (replica: Replica, intake: Intake) => Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#enqueue({
+        work: async () => {
+          if (this.#replica !== undefined && this.#intake !== undefined) await work(this.#replica, this.#intake);
+          resolve();
+        },
+        refuse: reject,
+      });
+    });
+  }
+
+  #enqueue(job: Job): void {
+    this.#jobs.push(job);
+    this.#edge.schedule(this);
+  }
+
+  async #run({ work, refuse }: Job): Promise<void> {
+    this.#isBusy = true;
+    try {
+      await work();
+    } catch (error) {
+      refuse(error);
+      this.#unavailable(error);
+    }
+    this.#isBusy = false;
+    if (this.#hasMore) this.#edge.schedule(this);
+    else this.#atRest();
+  }
+
+  /** What passes is no reason to stop; the rest is. */
+  #unavailable(error: unknown): void {
+    if (error instanceof NotCommittedError || error instanceof StreamUnavailableError) return;
+    this.#edge.failed(this.id, error);
+    this.#goDown();
+  }
+
+  #commit({ writes, committed, failed }: Pick<Step, 'writes' | 'committed'> & Partial<Step>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#down) {
+        failed?.();
+        reject(new NotCommittedError(this.id));
+        return;
+      }
+      this.#prepared = {
+        writes,
+        committed: () => {
+          committed();
+          resolve();
+        },
+        failed: () => {
+          failed?.();
+          reject(new NotCommittedError(this.id));
+        },
+      };
       this.#edge.schedule(this);
     });
   }
 
-  #nextControl(): Control | undefined {
-    for (let request = this.#controls.shift(); request !== undefined; request = this.#controls.shift()) {
-      const planned = request.plan(this.#state);
-      if ('write' in planned) return { ...planned, settle: request.settle };
-      request.settle(planned);
-    }
-    return undefined;
+  #goDown(): void {
+    this.#down = true;
+    for (const step of [this.#step, this.#prepared]) step?.failed();
+    this.#step = undefined;
+    this.#prepared = undefined;
+    for (const { settle } of this.#waiting.splice(0)) settle(UNAVAILABLE);
+    for (const { refuse } of this.#jobs.splice(0)) refuse(new NotCommittedError(this.id));
+    this.#atRest();
   }
 
-  /** What is waiting as a turn; undefined where its plan is still being made. */
-  #plan(): Turn | undefined {
-    const sorted = sortSubmissions(this.#waiting, this.#state, this.#edge.limits, this.#edge.now());
-    this.#waiting = [];
-    const { strategy } = this.#state;
-    const plan = strategy.plan(sorted.accepted, sorted.time);
-    if (!(plan instanceof Promise)) return this.#turnOf(sorted, plan);
-    this.#planLater(sorted, plan, strategy);
-    return undefined;
-  }
-
-  #planLater(sorted: Sorted, plan: Promise<Plan>, strategy: Strategy): void {
-    this.#planning = sorted;
-    void plan
-      .then(
-        (made) => {
-          this.#planning = undefined;
-          // A failed write in between has brought the workspace back to what is on disk.
-          if (this.#down || this.#state.strategy !== strategy) settleUnavailable(sorted);
-          else this.#planned = this.#turnOf(sorted, made);
-        },
-        (error: unknown) => {
-          this.#planning = undefined;
-          this.#edge.failed(this.id, error);
-          settleUnavailable(sorted);
-        },
-      )
-      .finally(() => this.#edge.schedule(this));
-  }
-
-  #turnOf(sorted: Sorted, plan: Plan): Turn {
-    const ops = envelopeOps(sorted, plan, this.#state);
-    if (ops.length === 0) return { ...sorted, plan, write: undefined };
-    const { strategy, epoch, position } = this.#state;
-    const envelope = encodeEnvelope({ kind: strategy.name, epoch, time: sorted.time, data: plan.data, ops });
-    return { ...sorted, plan, write: { kind: 'record', workspace: this.id, position: position + 1, envelope } };
+  #atRest(): void {
+    if (this.#isBusy) return;
+    for (const resolve of this.#quiet.splice(0)) resolve();
   }
 }
 

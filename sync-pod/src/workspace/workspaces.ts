@@ -1,14 +1,19 @@
 import type { WorkspaceId, WorkspaceSettings } from '@etherply/protocol';
+import { StreamUnavailableError } from '../replication/stream.ts';
 import { CommitLoop, type CommitObserver, type Committer } from '../storage/commit-loop.ts';
 import { shardOf } from '../storage/placement.ts';
+import type { LogEntry } from '../storage/shard.ts';
 import { ShardDownError, SupervisedShard } from '../storage/supervised-shard.ts';
 import type { HistoricRecord, HistoryWork, Page } from '../strategy/history.ts';
 import type { Broadcaster } from './broadcaster.ts';
+import { decodeCheckpoint, NO_CHECKPOINT } from './checkpoint.ts';
 import { Compaction, CompactionFailed } from './compaction.ts';
 import { IdleQueue } from './idle-queue.ts';
+import type { Replication } from './replica.ts';
 import { readHistory } from './stored-history.ts';
+import { decodeStreamFacts, encodeStreamFacts, goesOn } from './stream-facts.ts';
 import type { Outcome } from './submission.ts';
-import { type Update, Workspace, type WorkspaceLimits } from './workspace.ts';
+import { NotCommittedError, type Stored, type Update, Workspace, type WorkspaceLimits } from './workspace.ts';
 import { type StateOptions, WorkspaceState } from './workspace-state.ts';
 
 interface Options {
@@ -16,6 +21,8 @@ interface Options {
   /** How the state of a workspace that nobody has written to begins. */
   readonly state: StateOptions;
   readonly historyWork: HistoryWork;
+  /** Where other pods have the same workspaces. */
+  readonly replication: Replication | undefined;
   readonly limits: WorkspaceLimits;
   readonly broadcaster: Broadcaster;
   readonly observer: CommitObserver;
@@ -67,11 +74,12 @@ export class Workspaces {
   readonly #open = new Map<WorkspaceId, Slot>();
   readonly #idle = new IdleQueue();
   readonly #sweeper: NodeJS.Timeout;
-  readonly #compacting = new Set<WorkspaceId>();
+  readonly #underWay = new Set<string>();
   #closing = false;
-  #compactions: Promise<void> = Promise.resolve();
+  #background: Promise<void> = Promise.resolve();
   #historyReads: Promise<unknown> = Promise.resolve();
   #historyWaiting = 0;
+  #checking: Promise<void> | undefined;
 
   private constructor(options: Options, shards: readonly ShardSlot[]) {
     this.#options = options;
@@ -182,6 +190,29 @@ export class Workspaces {
     return this.use(id, (workspace) => workspace.delete());
   }
 
+  /** The stream can be reached: every open workspace takes in what it missed, and those are opened that have something for it. */
+  async connected(): Promise<void> {
+    const waiting = new Set<WorkspaceId>();
+    for (const { shard } of this.#shards) {
+      if (shard.problem !== undefined) continue;
+      for (const id of await shard.unpublishedWorkspaces()) waiting.add(id);
+    }
+    for (const id of [...this.#open.keys()]) waiting.add(id);
+    await this.#eachCaughtUp(waiting);
+    await this.checkStream();
+  }
+
+  /**
+   * Where the stream no longer has what it had, or a shard has never met it: each workspace that is stored here compares, and
+   * publishes what is missing.
+   */
+  checkStream(): Promise<void> {
+    this.#checking ??= this.#checkStream().finally(() => {
+      this.#checking = undefined;
+    });
+    return this.#checking;
+  }
+
   /** Asks for a turn of the commit loop of the workspace's shard. */
   schedule(id: WorkspaceId, committer: Committer): void {
     this.#slotOf(id).loop.schedule(committer);
@@ -190,6 +221,15 @@ export class Workspaces {
   /** As `Shard.usage`. */
   usage(id: WorkspaceId, first: number, end: number): ReturnType<SupervisedShard['usage']> {
     return this.#slotOf(id).shard.usage(id, first, end);
+  }
+
+  /** Resolves when the stream has all that is durable here by now; false where that takes too long. */
+  async published(): Promise<boolean> {
+    const published = [...this.#open.values()].map(async ({ opening }) => {
+      const workspace = await opening.catch(() => undefined); // who opened it is told
+      return workspace === undefined || workspace.whenPublished(workspace.state.position);
+    });
+    return (await Promise.all(published)).every((isPublished) => isPublished);
   }
 
   /** Resolves when everything that has been submitted by now is durable, whatever comes meanwhile. */
@@ -210,24 +250,77 @@ export class Workspaces {
   }
 
   async #load(id: WorkspaceId): Promise<Workspace> {
-    const { broadcaster, now, compactFromBytes, limits, onUpdated } = this.#options;
+    const { broadcaster, now, compactFromBytes, limits, historyWork, replication, onUpdated } = this.#options;
     const { loop } = this.#slotOf(id);
-    return new Workspace(id, await this.#readState(id), {
+    const stored = await this.#read(id);
+    const workspace = new Workspace(id, stored, {
       broadcaster,
       now,
       compactFromBytes,
       limits,
+      historyWork,
+      replication,
       updated: onUpdated,
       failed: this.#options.onFailed,
       schedule: (one) => loop.schedule(one),
       compact: (one) => this.#compact(one),
+      rollUp: (one) => this.#inBackground(one.id, 'rollup', () => one.rollUp(this.#slotOf(id).shard)),
     });
+    try {
+      await workspace.catchUp();
+    } catch (error) {
+      // What is here is served. Where there is nothing nobody can know whether that is all.
+      const isKnown = replication?.ack === 'local' || stored.state.position > 0;
+      if (isKnown && error instanceof StreamUnavailableError) return workspace;
+      workspace.close();
+      throw error;
+    }
+    this.#recover(workspace);
+    return workspace;
   }
 
-  async #readState(id: WorkspaceId): Promise<WorkspaceState> {
+  async #read(id: WorkspaceId): Promise<Stored> {
+    const { shard } = this.#slotOf(id);
     const state = new WorkspaceState(this.#options.state);
-    await state.read(id, this.#slotOf(id).shard);
-    return state;
+    await state.read(id, shard);
+    if (this.#options.replication === undefined) return { state, checkpoint: NO_CHECKPOINT, unpublished: [] };
+    const bytes = await shard.checkpoint(id);
+    const checkpoint = bytes === undefined ? NO_CHECKPOINT : decodeCheckpoint(bytes);
+    const unpublished: LogEntry[] = [];
+    for await (const record of shard.records(id, checkpoint.published)) unpublished.push(record);
+    return { state, checkpoint, unpublished };
+  }
+
+  async #checkStream(): Promise<void> {
+    const { replication } = this.#options;
+    if (replication === undefined) return;
+    for (const { shard, loop } of this.#shards) {
+      const facts = await replication.facts();
+      const bytes = await shard.knownStream();
+      const before = bytes && decodeStreamFacts(bytes);
+      if (before === undefined || !goesOn(before, facts)) {
+        await this.#eachCaughtUp(shard.workspaces());
+        await this.#background; // with the recoveries in it
+      }
+      if (this.#closing) return;
+      await loop.write([{ kind: 'stream', bytes: encodeStreamFacts(facts) }]);
+    }
+  }
+
+  /** Opens each, and takes in what the stream has of it; what it lacks is published in the background. */
+  async #eachCaughtUp(ids: Iterable<WorkspaceId> | AsyncIterable<WorkspaceId>): Promise<void> {
+    for await (const id of ids) {
+      if (this.#closing) return;
+      try {
+        await this.use(id, async (workspace) => {
+          await workspace.catchUp();
+          this.#recover(workspace);
+        });
+      } catch (error) {
+        if (error instanceof StreamUnavailableError) throw error; // it is all done again when it can be reached
+        if (!(error instanceof ShardDownError)) this.#options.onFailed(id, error);
+      }
+    }
   }
 
   /** A whole history may be large: no more than one is in memory, and few may wait. */
@@ -246,30 +339,46 @@ export class Workspaces {
     }
   }
 
-  /** One after the other: it is work in the background. */
   #compact({ id }: Workspace): void {
-    if (this.#compacting.has(id)) return;
-    this.#compacting.add(id);
-    this.#compactions = this.#compactions.then(async () => {
+    // What is published only when the stream can be reached again must stay in the log until then.
+    if (this.#options.replication?.stream.isConnected === false) return;
+    this.#inBackground(id, 'compaction', async (workspace) => {
       const { shard, loop } = this.#slotOf(id);
+      const { now, historyWork, onCompacted } = this.#options;
+      await new Compaction(id, workspace.state, {
+        source: shard,
+        pack: (...input) => historyWork.pack(...input),
+        schedule: (one: Committer) => (this.#closing ? one.turnFailed() : loop.schedule(one)),
+        whenPublished: async (position) => {
+          if (!(await workspace.whenPublished(position)))
+            throw new CompactionFailed(`the stream lacks records of ${id}`);
+        },
+        now,
+      }).run();
+      onCompacted(id);
+    });
+  }
+
+  #recover(workspace: Workspace): void {
+    const { id } = workspace;
+    if (!workspace.isLost || this.#options.replication?.stream.isConnected !== true) return;
+    this.#inBackground(id, 'recovery', () => workspace.recover(this.#slotOf(id).shard));
+  }
+
+  /** One after the other, so that none removes what another reads. */
+  #inBackground(id: WorkspaceId, name: string, work: (workspace: Workspace) => Promise<void>): void {
+    const key = `${name} ${id}`;
+    if (this.#underWay.has(key)) return;
+    this.#underWay.add(key);
+    this.#background = this.#background.then(async () => {
       try {
-        await this.use(id, ({ state }) => {
-          const { now, historyWork } = this.#options;
-          return new Compaction(id, state, {
-            source: shard,
-            pack: (...input) => historyWork.pack(...input),
-            schedule: (one: Committer) => (this.#closing ? one.turnFailed() : loop.schedule(one)),
-            now,
-          }).run();
-        });
-        this.#options.onCompacted(id);
+        if (!this.#closing) await this.use(id, work);
       } catch (error) {
-        // What keeps the shard down is known already.
-        if (!(error instanceof CompactionFailed || error instanceof ShardDownError)) {
-          this.#options.onFailed(id, error);
-        }
+        // What keeps the shard or the stream away is known already, and it is tried again.
+        const passing = [CompactionFailed, NotCommittedError, ShardDownError, StreamUnavailableError];
+        if (!passing.some((kind) => error instanceof kind)) this.#options.onFailed(id, error);
       }
-      this.#compacting.delete(id);
+      this.#underWay.delete(key);
     });
   }
 
@@ -279,7 +388,7 @@ export class Workspaces {
       if (shardOf(id, this.#shards.length) !== index) continue;
       try {
         const workspace = await slot.opening;
-        if (workspace.isDown) workspace.resume(await this.#readState(id));
+        if (workspace.isDown) workspace.resume(await this.#read(id));
       } catch (error) {
         // Down again: it will be up again, too. One that cannot be read stays down, and the others go on.
         if (!(error instanceof ShardDownError)) this.#options.onFailed(id, error);
@@ -297,6 +406,8 @@ export class Workspaces {
     const before = this.#options.now() - this.#options.idleMs;
     for (const [id, { workspace, users, idleSince }] of this.#open) {
       workspace?.wholes.forget();
+      workspace?.tidy();
+      if (workspace !== undefined) this.#recover(workspace);
       if (users === 0 && idleSince <= before) this.#evict(id);
     }
   }
@@ -305,6 +416,7 @@ export class Workspaces {
   #evict(id: WorkspaceId): void {
     const slot = this.#open.get(id);
     if (slot?.workspace === undefined || slot.users > 0 || !slot.workspace.isIdle) return;
+    slot.workspace.close();
     this.#open.delete(id);
     this.#idle.delete(id);
   }

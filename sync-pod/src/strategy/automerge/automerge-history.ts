@@ -3,6 +3,7 @@ import type { HistoricRecord, HistoryReader, Page, StoredHistory } from '../hist
 import { authorsOf } from './authorship.ts';
 import { AutomergeStrategy } from './automerge-strategy.ts';
 import { changeHash, decodeWrites } from './change.ts';
+import { cutChanges, isUncompressed } from './change-header.ts';
 import { heavyWork } from './heavy-work.ts';
 
 /** Reads history that is an Automerge document and the changes after it. */
@@ -27,21 +28,26 @@ export const automergeHistory: HistoryReader = {
       .map(describe);
   },
 
+  async records(history) {
+    return changesOf(history).map((data) => ({ data, timestamps: [] }));
+  },
+
   async stateAt(history, heads) {
-    const changes = changesOf(history).map((bytes) => ({ bytes, hash: hashOf(bytes), deps: decodeChange(bytes).deps }));
-    const wanted = new Set(heads);
-    // A change stands after those that it depends on: going backwards finds all that lead to the heads.
-    const included = changes
-      .toReversed()
-      .filter(({ hash, deps }) => {
-        if (!wanted.has(hash)) return false;
-        for (const dep of deps) wanted.add(dep);
-        return true;
-      })
-      .reverse();
-    if (!heads.every((head) => included.some(({ hash }) => hash === head))) return null;
+    const changes = changesOf(history).map((bytes) => ({ bytes, hash: hashOf(bytes) }));
+    const byHash = new Map(changes.map((change) => [change.hash, change]));
+    const included = new Set<string>();
+    for (const missing = [...heads]; missing.length > 0; ) {
+      const hash = missing.pop() ?? '';
+      const change = byHash.get(hash);
+      if (change === undefined) return null;
+      if (included.has(hash)) continue;
+      included.add(hash);
+      missing.push(...decodeChange(change.bytes).deps);
+    }
     const replica = new AutomergeStrategy('00', heavyWork);
-    for (const [i, { bytes }] of included.entries()) await replica.receive({ data: bytes, timestamps: [] }, i + 1);
+    for (const { bytes, hash } of changes) {
+      if (included.has(hash)) await replica.receive({ data: bytes, timestamps: [] }, 1);
+    }
     return [...replica.view()].flatMap(({ key, json }): [string, string][] =>
       json === undefined ? [] : [[key, json]],
     );
@@ -61,7 +67,7 @@ function describe(change: Uint8Array): HistoricRecord {
   };
 }
 
-/** All changes, each after those that it depends on. */
+/** All changes: as a rule each after those that it depends on, and always after those of its actor before it. */
 function changesOf({ packed, rest }: StoredHistory): Uint8Array[] {
   // A handle below the documents: JavaScript objects of all that is in them would only be made to be thrown away.
   const backend = getBackend(init());
@@ -71,33 +77,7 @@ function changesOf({ packed, rest }: StoredHistory): Uint8Array[] {
   return [...before, ...cutChanges(rest)];
 }
 
-const HEADER_BYTES = 9;
-
-/**
- * The changes in a concatenation: each is its magic bytes and checksum (8 bytes), a type (1 byte), the length of its content
- * as LEB128, and the content. The container of https://automerge.org/automerge-binary-format-spec
- */
-function cutChanges(bytes: Uint8Array): Uint8Array[] {
-  const changes: Uint8Array[] = [];
-  for (let start = 0; start < bytes.length; ) {
-    let at = start + HEADER_BYTES;
-    let length = 0;
-    for (let shift = 0; ; shift += 7) {
-      const byte = bytes[at++];
-      if (byte === undefined) throw new Error('the history ends within a change');
-      length += (byte & 0x7f) * 2 ** shift;
-      if (byte < 0x80) break;
-    }
-    changes.push(bytes.subarray(start, at + length));
-    start = at + length;
-  }
-  return changes;
-}
-
-const TYPE_AT = 8;
-const UNCOMPRESSED = 1;
-
 function hashOf(change: Uint8Array): string {
   // The hash is that of the uncompressed change, which only the library makes of a compressed one.
-  return change[TYPE_AT] === UNCOMPRESSED ? changeHash(change) : decodeChange(change).hash;
+  return isUncompressed(change) ? changeHash(change) : decodeChange(change).hash;
 }

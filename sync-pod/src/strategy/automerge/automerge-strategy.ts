@@ -1,18 +1,18 @@
 import type { WorkspaceSettings } from '@etherply/protocol';
-import { sameHeads } from '../heads.ts';
-import { KnownHeads } from '../known-heads.ts';
 import { StateSize } from '../state-size.ts';
 import {
   type Message,
   NO_REFUSALS,
   type Op,
   type Plan,
+  type Received,
   type RegisterView,
   refuseRules,
   SettingsError,
   type Strategy,
   type StrategyRecord,
 } from '../strategy.ts';
+import { ActorProgress } from './actor-progress.ts';
 import { authorsText } from './authorship.ts';
 import {
   type ChangeHeader,
@@ -22,6 +22,8 @@ import {
   opCount,
   type RootWrite,
 } from './change.ts';
+import { actorAndSeq } from './change-header.ts';
+import { Frontier } from './frontier.ts';
 import type { HeavyWork } from './heavy-work.ts';
 import { decodeStateChunk, type Entry, encodeState, type Register } from './state-chunks.ts';
 
@@ -32,7 +34,6 @@ interface AutomergePlan extends Plan {
   readonly entries: readonly (Entry | undefined)[];
 }
 
-const KNOWN_HEADS = 1024;
 /** From here on encoding or decoding a change would hold the event loop for more than some 10 ms. */
 const HEAVY_OPS = 4096;
 const HEAVY_BYTES = 32 * 1024;
@@ -48,10 +49,13 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
   readonly #actor: string;
   readonly #heavyWork: HeavyWork;
   readonly #registers = new Map<string, Register>();
-  readonly #known = new KnownHeads(KNOWN_HEADS);
-  readonly #seqs = new Map<string, number>();
-  #heads: string[] = [];
+  readonly #progress = new ActorProgress();
+  readonly #frontier = new Frontier();
+  /** Ops that have been replaced before they came, as `counter@actor`. */
+  readonly #gone = new Set<string>();
   #nextOp = 1;
+  /** Of the last record that changed something. */
+  #position = 0;
 
   /** @param actor 16 random bytes in hex that no other process writes with: (actor, seq) never repeats with other content */
   constructor(actor: string, heavyWork: HeavyWork) {
@@ -73,8 +77,9 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
           timestamps.push(null);
           continue;
         }
-        const entry = json === undefined ? undefined : { counter: nextOp, actor: this.#actor, json };
-        timestamps.push(timestamp ?? nowMs * 1000);
+        const time = timestamp ?? nowMs * 1000;
+        const entry = json === undefined ? undefined : { counter: nextOp, actor: this.#actor, json, timestamp: time };
+        timestamps.push(time);
         writes.push({ key, value: json === undefined ? undefined : value, pred: inOrder(held) });
         users.push(author.userId);
         entries.push(entry);
@@ -83,12 +88,12 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
       }
     }
     const unrefused = { timestamps, refusals: NO_REFUSALS, nextOp, entries };
-    if (writes.length === 0) return { ...unrefused, data: NO_CHANGE, heads: this.#heads, hash: undefined };
+    if (writes.length === 0) return { ...unrefused, data: NO_CHANGE, heads: this.heads(), hash: undefined };
     const header: ChangeHeader = {
       actor: this.#actor,
-      seq: (this.#seqs.get(this.#actor) ?? 0) + 1,
+      seq: this.#progress.seq(this.#actor) + 1,
       startOp: this.#nextOp,
-      deps: this.#heads,
+      deps: this.heads(),
       time: Math.floor(nowMs / 1000),
       message: authorsText(users),
     };
@@ -115,40 +120,70 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
       const entry = plan.entries[write++];
       this.#set(key, { entries: entry === undefined ? [] : [entry], timestamp, position });
     }
-    this.#seqs.set(this.#actor, (this.#seqs.get(this.#actor) ?? 0) + 1);
     this.#nextOp = plan.nextOp;
-    this.#advanceHeads(plan.hash, this.#heads, position);
+    this.#progress.advance(this.#actor, plan.nextOp);
+    this.#frontier.advance(plan.hash, this.heads(), position);
   }
 
-  receive({ data, timestamps }: StrategyRecord, position: number): void | Promise<void> {
-    if (data.length === 0) return;
-    if (data.length < HEAVY_BYTES) this.#apply(decodeWrites(data), timestamps, position);
-    else return this.#heavyWork.decode(data).then((decoded) => this.#apply(decoded, timestamps, position));
+  receive({ data, timestamps }: StrategyRecord, position: number): Received | Promise<Received> {
+    if (data.length === 0) return [];
+    const header = actorAndSeq(data);
+    if (header !== undefined && this.#progress.has(header.actor, header.seq)) return null;
+    const record = { data, timestamps };
+    if (data.length < HEAVY_BYTES) return this.#take(decodeWrites(data), record, position);
+    return this.#takeHeavy(record, position);
   }
 
-  #apply({ change, writes }: DecodedWrites, timestamps: readonly number[], position: number): void {
-    const seq = this.#seqs.get(change.actor) ?? 0;
-    if (change.seq <= seq) return; // it is in already
-    if (change.seq !== seq + 1)
-      throw new Error(`change ${change.hash} of actor ${change.actor} came before its predecessor`);
-    for (const [i, { key, counter, json, pred }] of writes.entries()) {
-      const gone = new Set(pred);
-      const kept = (this.#registers.get(key)?.entries ?? []).filter((entry) => !gone.has(idOf(entry)));
-      if (json !== undefined) kept.push({ counter, actor: change.actor, json });
-      const entries = kept.sort((a, b) => b.counter - a.counter || (a.actor < b.actor ? 1 : -1));
-      this.#set(key, { entries, timestamp: timestamps[i] ?? change.time * 1e6, position });
+  /** The history of an Automerge document is never dropped: there are records to receive. */
+  fold(): Received {
+    throw new Error('an automerge workspace is never without its records');
+  }
+
+  async #takeHeavy(record: StrategyRecord, position: number): Promise<Received> {
+    return this.#take(await this.#heavyWork.decode(record.data), record, position);
+  }
+
+  /** Takes in a change, or keeps it for later; and those that have waited for it. */
+  #take(decoded: DecodedWrites, record: StrategyRecord, position: number): Received {
+    const { actor, seq } = decoded.change;
+    if (this.#progress.has(actor, seq)) return null;
+    if (seq !== this.#progress.seq(actor) + 1) {
+      this.#progress.hold(actor, seq, record);
+      return [];
     }
-    this.#seqs.set(change.actor, change.seq);
-    this.#nextOp = Math.max(this.#nextOp, change.startOp + change.opCount);
-    this.#advanceHeads(change.hash, change.deps, position);
+    const written = this.#apply(decoded, record.timestamps, position);
+    for (let held = this.#progress.takeNext(actor); held !== undefined; held = this.#progress.takeNext(actor)) {
+      written.push(...this.#apply(decodeWrites(held.data), held.timestamps, position));
+    }
+    return written;
+  }
+
+  /** Each op takes away those that it replaces, whether they have come already or not, and is there unless it has been replaced. */
+  #apply({ change, writes }: DecodedWrites, timestamps: readonly number[], position: number): string[] {
+    const { actor } = change;
+    for (const [i, { key, counter, json, pred }] of writes.entries()) {
+      const replaced = new Set(pred);
+      const entries = (this.#registers.get(key)?.entries ?? []).filter((entry) => !replaced.has(idOf(entry)));
+      for (const id of replaced) if (!this.#hasOp(id)) this.#gone.add(id);
+      const timestamp = timestamps[i] ?? change.time * 1e6;
+      if (json !== undefined && !this.#gone.delete(`${counter}@${actor}`)) {
+        entries.push({ counter, actor, json, timestamp });
+      }
+      entries.sort((a, b) => b.counter - a.counter || (a.actor < b.actor ? 1 : -1));
+      this.#set(key, { entries, timestamp: entries[0]?.timestamp ?? timestamp, position });
+    }
+    const nextOp = change.startOp + change.opCount;
+    this.#progress.advance(actor, nextOp);
+    this.#nextOp = Math.max(this.#nextOp, nextOp);
+    this.#frontier.advance(change.hash, change.deps, position);
+    return writes.map(({ key }) => key);
   }
 
   since(heads: readonly string[]): RegisterView[] | null {
-    if (sameHeads(heads, this.#heads)) return [];
-    const known = heads.flatMap((hash) => this.#known.positionOf(hash) ?? []);
-    if (known.length === 0 && heads.length > 0) return null;
-    const position = Math.max(0, ...known);
+    const position = this.#frontier.positionOf(heads);
+    if (position === undefined) return null;
     const changed: RegisterView[] = [];
+    if (position === this.#position) return changed;
     for (const [key, register] of this.#registers) {
       if (register.position > position) changed.push(viewOf(key, register));
     }
@@ -165,16 +200,16 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
   }
 
   heads(): readonly string[] {
-    return this.#heads;
+    return this.#frontier.heads;
   }
 
   snapshot(): Iterable<Uint8Array> {
     this.#forgetDeletions();
     const frontier = {
-      heads: this.#heads,
+      ...this.#frontier.entries(),
       nextOp: this.#nextOp,
-      seqs: [...this.#seqs],
-      known: this.#known.entries(),
+      progress: this.#progress.entries(),
+      gone: [...this.#gone],
     };
     // Registers are never changed, only replaced: two shallow copies are the state as it is now.
     return encodeState(frontier, [...this.#registers.keys()], [...this.#registers.values()]);
@@ -186,10 +221,10 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
       for (const [key, register] of part.registers) this.#set(key, register);
       return;
     }
-    this.#heads = [...part.frontier.heads];
     this.#nextOp = part.frontier.nextOp;
-    for (const [actor, seq] of part.frontier.seqs) this.#seqs.set(actor, seq);
-    for (const [hash, position] of part.frontier.known) this.#known.add(hash, position);
+    this.#progress.restore(part.frontier.progress);
+    for (const id of part.frontier.gone) this.#gone.add(id);
+    this.#frontier.restore(part.frontier);
   }
 
   configure(settings: WorkspaceSettings): void {
@@ -201,13 +236,14 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
 
   #set(key: string, register: Register): void {
     const held = this.#registers.get(key);
+    this.#position = Math.max(this.#position, register.position);
     this.size.changed(key, held?.entries[0]?.json, register.entries[0]?.json, held !== undefined);
     this.#registers.set(key, register);
   }
 
   /** Lets go of deleted keys that no heads we know are older than: nobody can ask what changed since before them. */
   #forgetDeletions(): void {
-    const oldest = this.#known.oldestPosition();
+    const oldest = this.#frontier.oldestPosition();
     for (const [key, { entries, position }] of this.#registers) {
       if (entries.length > 0 || position > oldest) continue;
       this.#registers.delete(key);
@@ -215,9 +251,9 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
     }
   }
 
-  #advanceHeads(hash: string, deps: readonly string[], position: number): void {
-    this.#heads = [...this.#heads.filter((head) => !deps.includes(head)), hash].sort();
-    if (this.#heads.length === 1) this.#known.add(hash, position);
+  #hasOp(id: string): boolean {
+    const at = id.indexOf('@');
+    return this.#progress.hasOp(id.slice(at + 1), Number(id.slice(0, at)));
   }
 }
 

@@ -1,11 +1,14 @@
 import { Encoder } from 'cbor-x';
 import { z } from 'zod';
+import { progressForm } from './actor-progress.ts';
 
 /** One value that a key holds: more than one only where actors wrote concurrently. */
 export interface Entry {
   readonly counter: number;
   readonly actor: string;
   readonly json: string;
+  /** Unix microseconds. */
+  readonly timestamp: number;
 }
 
 export interface Register {
@@ -16,36 +19,33 @@ export interface Register {
   readonly position: number;
 }
 
+const frontier = z.object({
+  heads: z.array(z.string()),
+  nextOp: z.int(),
+  progress: progressForm,
+  gone: z.array(z.string()),
+  named: z.array(z.string()),
+  known: z.array(z.tuple([z.string(), z.int()])),
+});
 /** What there is besides the registers. */
-export interface Frontier {
-  readonly heads: readonly string[];
-  readonly nextOp: number;
-  readonly seqs: readonly (readonly [actor: string, seq: number])[];
-  readonly known: readonly (readonly [hash: string, position: number])[];
-}
+export type Rest = z.infer<typeof frontier>;
 
 const CHUNK_CHARACTERS = 64 * 1024;
 const cbor = new Encoder({ useRecords: false, tagUint8Array: false });
 const rows = z.array(
-  z.tuple([z.string(), z.number(), z.int(), z.array(z.tuple([z.int(), z.string(), z.string()]).readonly())]),
+  z.tuple([z.string(), z.number(), z.int(), z.array(z.tuple([z.int(), z.string(), z.string(), z.number()]))]),
 );
-const frontier = z.object({
-  heads: z.array(z.string()),
-  nextOp: z.int(),
-  seqs: z.array(z.tuple([z.string(), z.int()])),
-  known: z.array(z.tuple([z.string(), z.int()])),
-});
 const chunk = z.union([z.object({ frontier }), z.object({ rows })]);
 
 /** CBOR chunks: the frontier, then registers as rows of [key, timestamp, position, entries]. */
-export function* encodeState(edge: Frontier, keys: readonly string[], registers: readonly Register[]) {
+export function* encodeState(edge: Rest, keys: readonly string[], registers: readonly Register[]) {
   yield cbor.encode({ frontier: edge });
   let part: unknown[] = [];
   let characters = 0;
   for (const [i, key] of keys.entries()) {
     const register = registers[i];
     if (register === undefined) throw new Error('a key has no register');
-    const entries = register.entries.map(({ counter, actor, json }) => [counter, actor, json]);
+    const entries = register.entries.map(({ counter, actor, json, timestamp: time }) => [counter, actor, json, time]);
     part.push([key, register.timestamp, register.position, entries]);
     characters += key.length + register.entries.reduce((sum, { json }) => sum + json.length, 32);
     if (characters < CHUNK_CHARACTERS) continue;
@@ -57,12 +57,16 @@ export function* encodeState(edge: Frontier, keys: readonly string[], registers:
 }
 
 /** @throws where the bytes are no chunk of a state */
-export function decodeStateChunk(bytes: Uint8Array): { frontier: Frontier } | { registers: [string, Register][] } {
+export function decodeStateChunk(bytes: Uint8Array): { frontier: Rest } | { registers: [string, Register][] } {
   const decoded = chunk.parse(cbor.decode(bytes));
   if ('frontier' in decoded) return decoded;
   const registers = decoded.rows.map(([key, timestamp, position, entries]): [string, Register] => [
     key,
-    { timestamp, position, entries: entries.map(([counter, actor, json]) => ({ counter, actor, json })) },
+    {
+      timestamp,
+      position,
+      entries: entries.map(([counter, actor, json, time]) => ({ counter, actor, json, timestamp: time })),
+    },
   ]);
   return { registers };
 }

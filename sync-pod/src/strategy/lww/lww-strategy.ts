@@ -1,7 +1,8 @@
 import type { WorkspaceSettings } from '@etherply/protocol';
 import { z } from 'zod';
-import { decodeRecord, encodeRecord, type RecordedWrite } from '../registers/record.ts';
+import { decodeRecord, digestOf, encodeRecord, type RecordedWrite, type RegisterRecord } from '../registers/record.ts';
 import { type Register, RegisterMap } from '../registers/register-map.ts';
+import { compareStamps } from '../registers/stamp.ts';
 import {
   type Message,
   NO_REFUSALS,
@@ -12,19 +13,16 @@ import {
   type Strategy,
   type StrategyRecord,
 } from '../strategy.ts';
-import { compareStamps, HybridClock } from './hybrid-clock.ts';
-import { SeenRecords } from './seen-records.ts';
+import { HybridClock } from './hybrid-clock.ts';
 
 interface LwwPlan extends Plan {
+  readonly digest: Uint8Array;
   readonly seq: number;
   readonly writes: readonly RecordedWrite[];
 }
 
 const NO_RECORD = new Uint8Array(0);
-const extraForm = z.object({
-  latest: z.number(),
-  seen: z.array(z.tuple([z.string(), z.int(), z.array(z.int())])),
-});
+const extraForm = z.object({ latest: z.number() });
 
 /** Last write wins: of all writes to a key the one with the greatest stamp stays, in whatever order they come. */
 export class LwwStrategy implements Strategy<LwwPlan> {
@@ -32,7 +30,6 @@ export class LwwStrategy implements Strategy<LwwPlan> {
   readonly #actor: string;
   readonly #clock: HybridClock;
   readonly #registers = new RegisterMap();
-  readonly #seen = new SeenRecords();
 
   /**
    * @param actor what no other process writes with; breaks ties
@@ -60,23 +57,28 @@ export class LwwStrategy implements Strategy<LwwPlan> {
         staged.set(key, write);
       }
     }
-    const seq = this.#seen.lastInOrder(this.#actor) + 1;
+    const seq = this.#registers.nextSeq(this.#actor);
     const data = writes.length === 0 ? NO_RECORD : encodeRecord({ actor: this.#actor, seq, time: nowMs, writes });
-    const heads = data.length === 0 ? this.heads() : [this.#registers.headAfter(data)];
-    return { data, timestamps, heads, refusals: NO_REFUSALS, seq, writes };
+    const digest = digestOf(data);
+    const heads = data.length === 0 ? this.heads() : [this.#registers.headWith(digest)];
+    return { data, digest, timestamps, heads, refusals: NO_REFUSALS, seq, writes };
   }
 
-  commit({ data, heads, seq, writes }: LwwPlan, _ops: readonly Op[], position: number): void {
-    const [head] = heads;
-    if (data.length === 0 || head === undefined) return;
-    this.#apply(this.#actor, seq, writes, head, position);
+  commit({ data, digest, seq, writes }: LwwPlan, _ops: readonly Op[], position: number): void {
+    if (data.length > 0) this.#apply({ actor: this.#actor, seq, writes }, digest, position);
   }
 
-  receive({ data }: StrategyRecord, position: number): void {
-    if (data.length === 0) return;
-    const { actor, seq, writes } = decodeRecord(data);
-    if (this.#seen.has(actor, seq)) return;
-    this.#apply(actor, seq, writes, this.#registers.headAfter(data), position);
+  receive({ data }: StrategyRecord, position: number): string[] | null {
+    if (data.length === 0) return [];
+    const record = decodeRecord(data);
+    return this.#registers.has(record) ? null : this.#apply(record, digestOf(data), position);
+  }
+
+  fold(chunks: readonly Uint8Array[], position: number): string[] | null {
+    const other = new LwwStrategy('', 0);
+    for (const chunk of chunks) other.restore(chunk);
+    this.#clock.saw(other.#clock.latest);
+    return this.#registers.merge(other.#registers, position);
   }
 
   since(heads: readonly string[]): RegisterView[] | null {
@@ -97,16 +99,13 @@ export class LwwStrategy implements Strategy<LwwPlan> {
 
   snapshot(nowMs: number): Iterable<Uint8Array> {
     const horizon = this.#clock.horizon(nowMs);
-    const extra = { latest: this.#clock.latest, seen: this.#seen.entries() };
+    const extra = { latest: this.#clock.latest };
     return this.#registers.snapshot(extra, ({ timestamp }) => timestamp < horizon);
   }
 
   restore(chunk: Uint8Array): void {
     const added = this.#registers.restore(chunk);
-    if (added === undefined) return;
-    const { latest, seen } = extraForm.parse(added.extra);
-    this.#clock.saw(latest);
-    this.#seen.restore(seen);
+    if (added !== undefined) this.#clock.saw(extraForm.parse(added.extra).latest);
   }
 
   configure(settings: WorkspaceSettings): void {
@@ -128,14 +127,17 @@ export class LwwStrategy implements Strategy<LwwPlan> {
     return { key, json, timestamp: time, logical, user };
   }
 
-  #apply(actor: string, seq: number, writes: readonly RecordedWrite[], head: string, position: number): void {
-    for (const { key, json, timestamp, logical } of writes) {
+  #apply(record: Pick<RegisterRecord, 'actor' | 'seq' | 'writes'>, digest: Uint8Array, position: number): string[] {
+    const written: string[] = [];
+    for (const { key, json, timestamp, logical } of record.writes) {
       this.#clock.saw(timestamp);
-      const next: Register = { json, timestamp, logical, actor, position };
+      const next: Register = { json, timestamp, logical, actor: record.actor, position };
       const held = this.#registers.get(key);
-      if (held === undefined || compareStamps(next, held) > 0) this.#registers.set(key, next);
+      if (held !== undefined && compareStamps(next, held) <= 0) continue;
+      this.#registers.set(key, next);
+      written.push(key);
     }
-    this.#seen.add(actor, seq);
-    this.#registers.advance(head, position);
+    this.#registers.advance(record, digest, position);
+    return written;
   }
 }

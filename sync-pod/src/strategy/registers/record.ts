@@ -70,16 +70,9 @@ export function* decodeRecords(data: Uint8Array): Iterable<{ record: RegisterRec
   }
 }
 
-/**
- * The head after a record: all hashes of all records so far, combined so that the order in which they came does not matter.
- * Replicas with the same records have the same head.
- */
-export function headAfter(head: string | undefined, data: Uint8Array): string {
-  const sum = createHash('sha256').update(data).digest();
-  if (head === undefined) return sum.toString('hex');
-  const before = Buffer.from(head, 'hex');
-  for (let i = 0; i < sum.length; i += 1) sum[i] = (sum[i] ?? 0) ^ (before[i] ?? 0);
-  return sum.toString('hex');
+/** What stands for a record in a head: SHA-256. */
+export function digestOf(data: Uint8Array): Uint8Array {
+  return createHash('sha256').update(data).digest();
 }
 
 function fromWire(item: unknown): RegisterRecord {

@@ -1,8 +1,9 @@
 import { promisify } from 'node:util';
 import { gunzipSync, gzip } from 'node:zlib';
 import type { HistoricRecord, HistoryReader, Page, StoredHistory } from '../history.ts';
-import type { Strategy } from '../strategy.ts';
-import { decodeRecords, headAfter, type RegisterRecord } from './record.ts';
+import type { Strategy, StrategyRecord } from '../strategy.ts';
+import { decodeRecords, digestOf, type RegisterRecord } from './record.ts';
+import { combined } from './seen-records.ts';
 
 const compress = promisify(gzip);
 
@@ -41,6 +42,13 @@ export class RegisterHistory implements HistoryReader {
       }));
   }
 
+  async records(history: StoredHistory): Promise<StrategyRecord[]> {
+    return recordsOf(history).map(({ record, data }) => ({
+      data,
+      timestamps: record.writes.map(({ timestamp }) => timestamp),
+    }));
+  }
+
   async stateAt(history: StoredHistory, heads: readonly string[]): Promise<[string, string][] | null> {
     const records = recordsOf(history);
     const isWhole = history.base.length === 0;
@@ -56,9 +64,10 @@ export class RegisterHistory implements HistoryReader {
 
 function recordsOf({ base, packed, rest }: StoredHistory): NamedRecord[] {
   const before = packed.length === 0 ? packed : gunzipSync(packed);
-  let head = base[0];
+  let sum: Uint8Array | undefined = base[0] === undefined ? undefined : Buffer.from(base[0], 'hex');
   return [...decodeRecords(before), ...decodeRecords(rest)].map(({ record, data }) => {
-    head = headAfter(head, data);
-    return { record, data, hash: head };
+    const digest = digestOf(data);
+    sum = sum === undefined ? digest : combined(sum, digest);
+    return { record, data, hash: Buffer.from(sum).toString('hex') };
   });
 }

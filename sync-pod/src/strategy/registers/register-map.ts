@@ -1,9 +1,11 @@
 import { Encoder } from 'cbor-x';
 import { z } from 'zod';
+import { sameHeads } from '../heads.ts';
 import { KnownHeads } from '../known-heads.ts';
 import { StateSize } from '../state-size.ts';
 import type { RegisterView } from '../strategy.ts';
-import { headAfter } from './record.ts';
+import { SeenRecords, seenForm } from './seen-records.ts';
+import { compareStamps } from './stamp.ts';
 
 const register = z.object({
   /** The value's text; undefined: deleted. */
@@ -22,7 +24,7 @@ const KNOWN_HEADS = 1024;
 const CHUNK_CHARACTERS = 64 * 1024;
 const cbor = new Encoder({ useRecords: false, tagUint8Array: false });
 const frontier = z.object({
-  head: z.string().optional(),
+  seen: seenForm,
   known: z.array(z.tuple([z.string(), z.int()])),
   /** What the strategy adds. */
   extra: z.unknown(),
@@ -34,8 +36,7 @@ export class RegisterMap {
   readonly size = new StateSize();
   readonly #registers = new Map<string, Register>();
   readonly #known = new KnownHeads(KNOWN_HEADS);
-  /** One head, or none. */
-  #heads: readonly string[] = [];
+  readonly #seen = new SeenRecords();
 
   get(key: string): Register | undefined {
     return this.#registers.get(key);
@@ -47,19 +48,60 @@ export class RegisterMap {
     this.#registers.set(key, next);
   }
 
+  /** One head, or none. */
   heads(): readonly string[] {
-    return this.#heads;
+    return this.#seen.heads();
   }
 
-  /** The head that there would be after a record with this data. */
-  headAfter(data: Uint8Array): string {
-    return headAfter(this.#heads[0], data);
+  /** The head that there would be after a record with this digest. */
+  headWith(digest: Uint8Array): string {
+    return this.#seen.headWith(digest);
   }
 
-  /** `head` stands for everything up to `position`. */
-  advance(head: string, position: number): void {
-    this.#heads = [head];
-    this.#known.add(head, position);
+  /** The number of the next record of an actor. */
+  nextSeq(actor: string): number {
+    return this.#seen.next(actor);
+  }
+
+  /** Whether a record is in. */
+  has({ actor, seq }: { readonly actor: string; readonly seq: number }): boolean {
+    return this.#seen.has(actor, seq);
+  }
+
+  /** What a record does has been done. */
+  advance(
+    { actor, seq }: { readonly actor: string; readonly seq: number },
+    digest: Uint8Array,
+    position: number,
+  ): void {
+    this.#seen.add(actor, seq, digest);
+    this.#reached(position);
+  }
+
+  /**
+   * Takes in what another one holds, as the record at `position`: of each key what was written last. What was deleted there so
+   * long ago that nobody remembers it is deleted here, too, where nothing has been written here that is not in there.
+   * @returns the keys that hold something else now; null where all that is in `other` is in here
+   */
+  merge(other: RegisterMap, position: number): string[] | null {
+    if (this.#seen.covers(other.#seen)) return null;
+    const isAll = other.#seen.covers(this.#seen);
+    const changed: string[] = [];
+    for (const [key, theirs] of other.#registers) {
+      const mine = this.#registers.get(key);
+      const order = mine === undefined ? 1 : compareStamps(theirs, mine);
+      if (order === 0 || (order < 0 && !isAll)) continue;
+      this.set(key, { ...theirs, position });
+      changed.push(key);
+    }
+    for (const [key, mine] of isAll ? this.#registers : []) {
+      if (mine.json === undefined || other.#registers.has(key)) continue;
+      this.set(key, { ...mine, json: undefined, position });
+      changed.push(key);
+    }
+    this.#seen.merge(other.#seen);
+    this.#reached(position);
+    return changed;
   }
 
   viewOf(key: string): RegisterView | undefined {
@@ -68,7 +110,7 @@ export class RegisterMap {
   }
 
   since(heads: readonly string[]): RegisterView[] | null {
-    if (heads.length > 0 && heads[0] === this.#heads[0]) return heads.length === 1 ? [] : null;
+    if (heads.length > 0 && sameHeads(heads, this.heads())) return [];
     const position = this.#positionAt(heads);
     if (position === undefined) return null;
     const changed: RegisterView[] = [];
@@ -97,7 +139,7 @@ export class RegisterMap {
       this.size.forgot();
     }
     // Registers are never changed, only replaced: a shallow copy is the state as it is now.
-    return encodeState({ head: this.#heads[0], known: this.#known.entries(), extra }, [...this.#registers]);
+    return encodeState({ seen: this.#seen.entries(), known: this.#known.entries(), extra }, [...this.#registers]);
   }
 
   /** As `Strategy.restore`; gives what the strategy had added, with the chunk that holds it. */
@@ -108,9 +150,13 @@ export class RegisterMap {
       return undefined;
     }
     for (const [head, position] of chunk.frontier.known) this.#known.add(head, position);
-    const { head } = chunk.frontier;
-    this.#heads = head === undefined ? [] : [head];
+    this.#seen.restore(chunk.frontier.seen);
     return { extra: chunk.frontier.extra };
+  }
+
+  #reached(position: number): void {
+    const [head] = this.#seen.heads();
+    if (head !== undefined) this.#known.add(head, position);
   }
 }
 

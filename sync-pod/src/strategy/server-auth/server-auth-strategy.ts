@@ -1,6 +1,5 @@
 import type { WorkspaceSettings } from '@etherply/protocol';
-import { z } from 'zod';
-import { decodeRecord, encodeRecord, type RecordedWrite } from '../registers/record.ts';
+import { decodeRecord, digestOf, encodeRecord, type RecordedWrite, type RegisterRecord } from '../registers/record.ts';
 import { RegisterMap } from '../registers/register-map.ts';
 import {
   type Message,
@@ -17,11 +16,12 @@ import { Draft } from './draft.ts';
 import { KeyRules } from './key-rules.ts';
 
 interface ServerAuthPlan extends Plan {
+  readonly digest: Uint8Array;
+  readonly seq: number;
   readonly writes: readonly RecordedWrite[];
 }
 
 const NO_RECORD = new Uint8Array(0);
-const extraForm = z.object({ seq: z.int() });
 
 /**
  * The server is the source of truth: every op is checked against a schema and rules, and gets its place in one order. What
@@ -31,7 +31,6 @@ export class ServerAuthStrategy implements Strategy<ServerAuthPlan> {
   readonly name = 'server-auth';
   readonly #actor: string;
   readonly #registers = new RegisterMap();
-  #seq = 0;
   #rules = new KeyRules([]);
   #schema: DocumentSchema | undefined;
   /** What the registers hold, as a schema sees it that needs all of it. */
@@ -67,23 +66,28 @@ export class ServerAuthStrategy implements Strategy<ServerAuthPlan> {
       }
     }
     draft.end();
-    const record = { actor: this.#actor, seq: this.#seq + 1, time: nowMs, writes };
-    const data = writes.length === 0 ? NO_RECORD : encodeRecord(record);
-    const heads = data.length === 0 ? this.heads() : [this.#registers.headAfter(data)];
-    return { data, timestamps, heads, refusals, writes };
+    const seq = this.#registers.nextSeq(this.#actor);
+    const data = writes.length === 0 ? NO_RECORD : encodeRecord({ actor: this.#actor, seq, time: nowMs, writes });
+    const digest = digestOf(data);
+    const heads = data.length === 0 ? this.heads() : [this.#registers.headWith(digest)];
+    return { data, digest, timestamps, heads, refusals, seq, writes };
   }
 
-  commit({ data, heads, writes }: ServerAuthPlan, _ops: readonly Op[], position: number): void {
-    const [head] = heads;
-    if (data.length > 0 && head !== undefined) this.#apply(this.#actor, this.#seq + 1, writes, head, position);
+  commit({ data, digest, seq, writes }: ServerAuthPlan, _ops: readonly Op[], position: number): void {
+    if (data.length > 0) this.#apply({ actor: this.#actor, seq, writes }, digest, position);
   }
 
-  receive({ data }: StrategyRecord, position: number): void {
-    if (data.length === 0) return;
-    const { actor, seq, writes } = decodeRecord(data);
-    if (seq <= this.#seq) return;
-    if (seq !== this.#seq + 1) throw new Error(`record ${seq} came after record ${this.#seq}`);
-    this.#apply(actor, seq, writes, this.#registers.headAfter(data), position);
+  receive({ data }: StrategyRecord, position: number): string[] | null {
+    if (data.length === 0) return [];
+    const record = decodeRecord(data);
+    return this.#registers.has(record) ? null : this.#apply(record, digestOf(data), position);
+  }
+
+  fold(chunks: readonly Uint8Array[], position: number): string[] | null {
+    const other = new ServerAuthStrategy('');
+    for (const chunk of chunks) other.restore(chunk);
+    this.#document = undefined;
+    return this.#registers.merge(other.#registers, position);
   }
 
   since(heads: readonly string[]): RegisterView[] | null {
@@ -103,12 +107,11 @@ export class ServerAuthStrategy implements Strategy<ServerAuthPlan> {
   }
 
   snapshot(): Iterable<Uint8Array> {
-    return this.#registers.snapshot({ seq: this.#seq }, () => true);
+    return this.#registers.snapshot(undefined, () => true);
   }
 
   restore(chunk: Uint8Array): void {
-    const added = this.#registers.restore(chunk);
-    if (added !== undefined) this.#seq = extraForm.parse(added.extra).seq;
+    this.#registers.restore(chunk);
     this.#document = undefined;
   }
 
@@ -156,14 +159,14 @@ export class ServerAuthStrategy implements Strategy<ServerAuthPlan> {
     return document;
   }
 
-  #apply(actor: string, seq: number, writes: readonly RecordedWrite[], head: string, position: number): void {
-    for (const { key, json, timestamp, logical } of writes) {
-      this.#registers.set(key, { json, timestamp, logical, actor, position });
+  #apply(record: Pick<RegisterRecord, 'actor' | 'seq' | 'writes'>, digest: Uint8Array, position: number): string[] {
+    for (const { key, json, timestamp, logical } of record.writes) {
+      this.#registers.set(key, { json, timestamp, logical, actor: record.actor, position });
       if (this.#document === undefined) continue;
       if (json === undefined) delete this.#document[key];
       else this.#document[key] = JSON.parse(json);
     }
-    this.#seq = seq;
-    this.#registers.advance(head, position);
+    this.#registers.advance(record, digest, position);
+    return record.writes.map(({ key }) => key);
   }
 }

@@ -1,0 +1,277 @@
+import type { WorkspaceId } from '@etherply/protocol';
+import {
+  type CompletionResult,
+  JetStreamApiError,
+  type JetStreamClient,
+  JetStreamError,
+  type JetStreamManager,
+  jetstream,
+  jetstreamManager,
+  type StoredMsg,
+} from '@nats-io/jetstream';
+import { headers, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
+import type { NatsClient } from './nats-client.ts';
+import { PayloadStore } from './payload-store.ts';
+import {
+  type LiveMessage,
+  type Publication,
+  type Rollup,
+  type Stream,
+  type StreamMessage,
+  StreamUnavailableError,
+  WrongSequenceError,
+} from './stream.ts';
+import { ensureStream, StreamConfigError, type StreamOptions } from './stream-config.ts';
+import { liveSubjectOf, originOf, subjectOf } from './subjects.ts';
+
+/** What tells one stream from another, and from what it was before. */
+interface Facts {
+  readonly created: string;
+  readonly lastSequence: number;
+}
+
+/** Told of how it is with the stream. */
+export interface StreamObserver {
+  /** It can be reached, at first or again. */
+  readonly connected: () => void;
+  readonly disconnected: (reason: string) => void;
+}
+
+const WRONG_SEQUENCE = new Set([10071, 10164]);
+const NO_MESSAGES = 404;
+const ROLLUP_HEADER = 'EtherPly-Rollup';
+const rollups: readonly Rollup[] = ['summary', 'reset'];
+const OBJECT_HEADER = 'EtherPly-Object';
+/** Of what a server takes in one message, so much is left for headers and subject. */
+const HEADER_BYTES = 1024;
+const BATCH = 256;
+const BATCH_BYTES = 4 << 20;
+const TIMEOUT_MS = 5000;
+const FIRST_RETRY_MS = 250;
+const LAST_RETRY_MS = 5000;
+
+/** The stream of a cluster, in NATS JetStream. */
+export class JetStream implements Stream {
+  readonly origins: readonly string[];
+  readonly #nats: NatsClient;
+  readonly #options: StreamOptions;
+  readonly #observer: StreamObserver;
+  readonly #payloads: PayloadStore;
+  #client: JetStreamClient | undefined;
+  #manager: JetStreamManager | undefined;
+  #problem = '';
+  #isReady = false;
+  #isClosed = false;
+  #ensuring = 0;
+
+  /** Whenever the connection comes, makes the stream what it is to be. */
+  constructor(nats: NatsClient, options: StreamOptions, observer: StreamObserver) {
+    this.#nats = nats;
+    this.#options = options;
+    this.#observer = observer;
+    this.origins = [options.cluster, ...options.regions.map(({ name }) => name)];
+    this.#payloads = new PayloadStore(nats, options.cluster, options.replicas);
+    nats.observe({
+      connected: (connection) => {
+        this.#client ??= jetstream(connection, { timeout: TIMEOUT_MS });
+        void this.#ensure(connection);
+      },
+      disconnected: () => this.#lost('the connection to NATS is lost'),
+    });
+  }
+
+  get isConnected(): boolean {
+    return this.#isReady;
+  }
+
+  /** Why it cannot be used, in words for whoever runs it; undefined where it can. */
+  get problem(): string | undefined {
+    return this.#isReady ? undefined : (this.#nats.problem ?? this.#problem);
+  }
+
+  get payloads(): PayloadStore {
+    return this.#payloads;
+  }
+
+  async publish(workspace: WorkspaceId, publication: Publication): Promise<number> {
+    const { client } = this.#mustBeReady();
+    const { bytes, id, expected, rollup } = publication;
+    const subject = subjectOf(this.#options.cluster, workspace);
+    const hdrs = headers();
+    if (rollup !== undefined) {
+      hdrs.set('Nats-Rollup', 'sub');
+      hdrs.set(ROLLUP_HEADER, rollup);
+    }
+    const isLarge = bytes.length > this.#maxPayload - HEADER_BYTES;
+    try {
+      if (isLarge) {
+        await this.#payloads.put(id, subject, bytes);
+        hdrs.set(OBJECT_HEADER, id);
+      }
+      const { seq } = await client.publish(subject, isLarge ? undefined : bytes, {
+        msgID: id,
+        headers: hdrs,
+        ...(expected !== undefined && { expect: { lastSubjectSequence: expected } }),
+      });
+      // It may have been swept away between the two.
+      if (isLarge && !(await this.#payloads.has(id))) await this.#payloads.put(id, subject, bytes);
+      return seq;
+    } catch (error) {
+      if (error instanceof JetStreamApiError && WRONG_SEQUENCE.has(error.code)) {
+        throw new WrongSequenceError(`${subject}: ${error.message}`);
+      }
+      throw this.#unavailable(error);
+    }
+  }
+
+  async *read(workspace: WorkspaceId, origin: string, first: number): AsyncGenerator<StreamMessage> {
+    const subject = subjectOf(origin, workspace);
+    for (let next = Math.max(1, first), isMore = true; isMore; ) {
+      isMore = false;
+      const batch = await this.#batch(next, subject);
+      for (const message of batch) {
+        next = message.seq + 1;
+        isMore = true;
+        yield this.#messageOf(subject, message.seq, message.header, message.data);
+      }
+    }
+  }
+
+  async #batch(first: number, subject: string): Promise<StoredMsg[]> {
+    const batch: StoredMsg[] = [];
+    const { manager } = this.#mustBeReady();
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        // Where the connection is lost in between, the rest never comes.
+        timer = setTimeout(() => stop(new Error('the stream did not answer in time')), TIMEOUT_MS);
+        let stop = reject;
+        // As an iterator it would never give up its subscription.
+        const callback = (done: CompletionResult | null, message: StoredMsg) => {
+          if (done === null) {
+            timer?.refresh();
+            batch.push(message);
+          } else if (done.err === undefined) resolve();
+          else reject(done.err);
+        };
+        const query = { seq: first, next_by_subj: subject, batch: BATCH, max_bytes: BATCH_BYTES, callback };
+        manager.direct.getBatch(this.#options.cluster, query).then((messages) => {
+          stop = (error) => messages.stop(error);
+        }, reject);
+      });
+      return batch;
+    } catch (error) {
+      if (error instanceof JetStreamError && 'code' in error && error.code === NO_MESSAGES) return [];
+      throw this.#unavailable(error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  subscribe(workspace: WorkspaceId, received: (message: LiveMessage) => void): () => void {
+    const liveTokens = `${this.#options.cluster}.live.`.length;
+    return this.#nats.subscribe(liveSubjectOf(this.#options.cluster, workspace), (message) => {
+      if (message.headers === undefined) return; // somebody else's
+      const { headers: hdrs, data } = message;
+      const sequence = Number(hdrs.get('Nats-Sequence'));
+      const previous = Number(hdrs.get('Nats-Last-Sequence'));
+      const subject = message.subject.slice(liveTokens);
+      received({ ...this.#messageOf(subject, sequence, hdrs, data), previous });
+    });
+  }
+
+  /** @throws StreamUnavailableError */
+  async facts(): Promise<Facts> {
+    try {
+      const { created, state } = await this.#mustBeReady().manager.streams.info(this.#options.cluster);
+      return { created, lastSequence: state.last_seq };
+    } catch (error) {
+      throw this.#unavailable(error);
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#isReady = false;
+  }
+
+  get #maxPayload(): number {
+    return this.#nats.connection?.info?.max_payload ?? 1 << 20;
+  }
+
+  #messageOf(subject: string, sequence: number, hdrs: MsgHdrs, data: Uint8Array): StreamMessage {
+    const object = hdrs.get(OBJECT_HEADER);
+    return {
+      origin: originOf(subject),
+      sequence,
+      id: hdrs.get('Nats-Msg-Id'),
+      rollup: rollups.find((rollup) => rollup === hdrs.get(ROLLUP_HEADER)),
+      content: () => (object === '' ? data : this.#payload(object)),
+    };
+  }
+
+  async #payload(name: string): Promise<Uint8Array> {
+    let bytes: Uint8Array | undefined;
+    try {
+      this.#mustBeReady();
+      bytes = await this.#payloads.get(name);
+    } catch (error) {
+      throw this.#unavailable(error);
+    }
+    if (bytes === undefined) throw new StreamUnavailableError(`the object ${name} is not there`);
+    return bytes;
+  }
+
+  #lost(reason: string): void {
+    this.#problem = reason;
+    if (!this.#isReady) return;
+    this.#isReady = false;
+    this.#observer.disconnected(reason);
+  }
+
+  /** Goes on until the stream is there: also where JetStream is not ready yet, or somebody has to change something. */
+  async #ensure(connection: NatsConnection): Promise<void> {
+    this.#ensuring += 1;
+    const turn = this.#ensuring;
+    for (let retryMs = FIRST_RETRY_MS; turn === this.#ensuring && !this.#isClosed; retryMs *= 2) {
+      try {
+        this.#manager ??= await jetstreamManager(connection, { timeout: TIMEOUT_MS });
+        await ensureStream(this.#manager, this.#options);
+        this.#payloads.forget();
+        if (turn !== this.#ensuring || this.#isClosed) return;
+        this.#isReady = true;
+        this.#observer.connected();
+        return;
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        this.#problem = error instanceof StreamConfigError ? reason : `the stream cannot be used: ${reason}`;
+      }
+      await new Promise((resolve) => setTimeout(resolve, Math.min(retryMs, LAST_RETRY_MS)).unref());
+    }
+  }
+
+  /** @throws StreamUnavailableError */
+  #mustBeReady(): { readonly client: JetStreamClient; readonly manager: JetStreamManager } {
+    const [client, manager] = [this.#client, this.#manager];
+    if (!this.#isReady || client === undefined || manager === undefined) {
+      throw new StreamUnavailableError(this.problem);
+    }
+    return { client, manager };
+  }
+
+  #unavailable(error: unknown): StreamUnavailableError {
+    if (error instanceof StreamUnavailableError) return error;
+    // Whoever deleted it, it is made again.
+    const { connection } = this.#nats;
+    if (this.#isReady && connection !== undefined && isGone(error)) {
+      this.#lost('the stream is gone');
+      void this.#ensure(connection);
+    }
+    return new StreamUnavailableError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
+
+/** The server answers, and nobody there knows the stream. */
+function isGone(error: unknown): boolean {
+  return error instanceof Error && /no responders|not enabled|stream not found/.test(error.message);
+}

@@ -1,0 +1,39 @@
+import type { WorkspaceId } from '@etherply/protocol';
+
+// `<cluster>.ops.<prefix>.<workspace>`, where the prefix is a tenant's part of the id, so that one tenant's workspaces can be
+// named by one wildcard. An id has no character with a meaning in subjects but the dot, and no `%`.
+
+/** The subject of what a cluster publishes of a workspace. */
+export function subjectOf(cluster: string, workspace: WorkspaceId): string {
+  return `${cluster}.ops.${tail(workspace)}`;
+}
+
+/** Where the stream publishes again what comes into it, so that pods get it as it comes. */
+export function liveDestination(cluster: string): string {
+  return `${cluster}.live.>`;
+}
+
+/** All that comes of a workspace, of whatever cluster. */
+export function liveSubjectOf(cluster: string, workspace: WorkspaceId): string {
+  return `${cluster}.live.*.ops.${tail(workspace)}`;
+}
+
+/** The cluster that published a message, by the subject that it has in the stream. */
+export function originOf(subject: string): string {
+  return subject.slice(0, subject.indexOf('.'));
+}
+
+/** All that a cluster publishes. */
+export function allSubjectsOf(cluster: string): string {
+  return `${cluster}.ops.>`;
+}
+
+/** The last two tokens of every subject that is about a workspace. */
+export function tail(workspace: WorkspaceId): string {
+  const colon = workspace.indexOf(':');
+  return `${token(colon === -1 ? workspace : workspace.slice(0, colon))}.${token(workspace)}`;
+}
+
+function token(text: string): string {
+  return text.replaceAll('.', '%');
+}

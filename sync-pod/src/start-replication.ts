@@ -1,0 +1,116 @@
+import type { Logger } from 'pino';
+import type { Config } from './config/config.ts';
+import type { Metrics } from './metrics.ts';
+import { JetStream } from './replication/jetstream.ts';
+import { NatsClient } from './replication/nats-client.ts';
+import { natsConnector } from './replication/nats-connection.ts';
+import { StreamUnavailableError } from './replication/stream.ts';
+import type { Replication } from './workspace/replica.ts';
+import { UnpublishedBudget } from './workspace/unpublished-budget.ts';
+import type { Workspaces } from './workspace/workspaces.ts';
+
+/** So often it is checked whether the stream still has what it had. */
+const CHECK_MS = 15_000;
+
+interface Parts {
+  readonly config: Config;
+  readonly metrics: () => Metrics;
+  readonly logger: Logger;
+  /** Undefined until they are there. */
+  readonly workspaces: () => Workspaces | undefined;
+}
+
+/** What connects a pod with the others of its cluster. */
+export interface RunningReplication {
+  readonly replication: Replication;
+  readonly nats: NatsClient;
+  /** Why the stream cannot be used now; undefined where it can. */
+  readonly problem: () => string | undefined;
+  /** The workspaces are there: from now on they are kept up to date. */
+  readonly begin: () => void;
+  readonly close: () => Promise<void>;
+}
+
+/** Connects to NATS, now or as soon as it is there; undefined where the pod stands alone. @throws NatsCredentialsError */
+export async function startReplication({
+  config,
+  metrics,
+  logger,
+  workspaces,
+}: Parts): Promise<RunningReplication | undefined> {
+  const { natsUrls, cluster } = config;
+  if (natsUrls === undefined) return undefined;
+  const nats = new NatsClient(
+    await natsConnector({
+      urls: natsUrls,
+      name: `etherply ${cluster}`,
+      user: config.natsUser,
+      password: config.natsPassword,
+      token: config.natsToken,
+      nkeyFile: config.natsNkeyFile,
+      credsFile: config.natsCredsFile,
+      tlsCa: config.natsTlsCa,
+      tlsCert: config.natsTlsCert,
+      tlsKey: config.natsTlsKey,
+    }),
+  );
+  /** Begins whenever the stream can be reached, and is done again then where it could not be finished. */
+  const upToDate = (work: (all: Workspaces) => Promise<void>) => {
+    const all = workspaces();
+    if (all === undefined) return;
+    work(all).catch((error: unknown) => {
+      if (!(error instanceof StreamUnavailableError)) logger.error({ err: error }, 'the stream cannot be followed');
+    });
+  };
+  const connected = () => upToDate((all) => all.connected());
+  const stream = new JetStream(
+    nats,
+    {
+      cluster,
+      replicas: config.streamReplicas,
+      retention: config.streamRetention,
+      maxAgeSeconds: config.streamMaxAgeSeconds,
+      maxBytes: config.streamMaxBytes,
+      duplicateSeconds: config.streamDuplicateSeconds,
+      regions: config.regions,
+    },
+    {
+      connected: () => {
+        logger.info({ cluster }, 'the stream can be reached');
+        connected();
+      },
+      disconnected: (reason) => logger.warn({ cluster, reason }, 'the stream cannot be reached'),
+    },
+  );
+  const timer = setInterval(() => {
+    if (stream.isConnected) upToDate((all) => all.checkStream());
+  }, CHECK_MS);
+  timer.unref();
+  return {
+    replication: {
+      stream,
+      facts: () => stream.facts(),
+      budget: new UnpublishedBudget(config.maxUnpublishedBytes),
+      ack: config.ack,
+      observer: {
+        received: (bytes) => {
+          metrics().replicated.inc();
+          metrics().replicatedBytes.inc(bytes);
+        },
+        gap: () => metrics().streamGaps.inc(),
+        rolledUp: () => metrics().rollups.inc(),
+        recovered: () => metrics().recoveries.inc(),
+      },
+    },
+    nats,
+    problem: () => stream.problem,
+    begin: () => {
+      if (stream.isConnected) connected();
+    },
+    close: async () => {
+      clearInterval(timer);
+      stream.close();
+      await nats.close();
+    },
+  };
+}

@@ -1,0 +1,43 @@
+// The container of https://automerge.org/automerge-binary-format-spec: magic bytes and checksum (8 bytes), a type (1 byte),
+// the length of the content as LEB128, and the content.
+
+const TYPE_AT = 8;
+const HEADER_BYTES = 9;
+const UNCOMPRESSED = 1;
+const HASH_BYTES = 32;
+
+/** Whether a change is stored as it is hashed; a compressed one is read by the library alone. */
+export function isUncompressed(change: Uint8Array): boolean {
+  return change[TYPE_AT] === UNCOMPRESSED;
+}
+
+/** Which change of which actor this is, without reading the rest; undefined where it is compressed. */
+export function actorAndSeq(change: Uint8Array): { actor: string; seq: number } | undefined {
+  if (!isUncompressed(change)) return undefined;
+  const deps = leb128(change, leb128(change, HEADER_BYTES).end);
+  const actor = leb128(change, deps.end + deps.value * HASH_BYTES);
+  const end = actor.end + actor.value;
+  const name = Buffer.from(change.subarray(actor.end, end)).toString('hex');
+  return { actor: name, seq: leb128(change, end).value };
+}
+
+/** The changes in a concatenation. @throws where it ends within one */
+export function cutChanges(bytes: Uint8Array): Uint8Array[] {
+  const changes: Uint8Array[] = [];
+  for (let start = 0; start < bytes.length; ) {
+    const { value, end } = leb128(bytes, start + HEADER_BYTES);
+    changes.push(bytes.subarray(start, end + value));
+    start = end + value;
+  }
+  return changes;
+}
+
+function leb128(bytes: Uint8Array, start: number): { value: number; end: number } {
+  let value = 0;
+  for (let at = start, scale = 1; ; at += 1, scale *= 128) {
+    const byte = bytes[at];
+    if (byte === undefined) throw new Error('the history ends within a change');
+    value += (byte & 0x7f) * scale;
+    if (byte < 0x80) return { value, end: at + 1 };
+  }
+}

@@ -1,0 +1,100 @@
+import type { WorkspaceId } from '@etherply/protocol';
+import type { LogEntry } from '../storage/shard.ts';
+import type { Received, RegisterView } from '../strategy/strategy.ts';
+import { announcementOf, SYSTEM_USER } from './announcement.ts';
+import type { Broadcaster } from './broadcaster.ts';
+import type { Envelope } from './envelope.ts';
+import type { WorkspaceState } from './workspace-state.ts';
+
+/** What one user has written. */
+interface Told {
+  readonly user: string;
+  readonly views: readonly RegisterView[];
+}
+
+/** Records of other pods that are taken in one after the other, as a part of one step. */
+export class Absorption {
+  readonly #workspace: WorkspaceId;
+  readonly #state: WorkspaceState;
+  readonly #before: readonly string[];
+  readonly #records: LogEntry[] = [];
+  readonly #told: Told[] = [];
+
+  constructor(workspace: WorkspaceId, state: WorkspaceState) {
+    this.#workspace = workspace;
+    this.#state = state;
+    this.#before = state.strategy.heads();
+  }
+
+  /** What there is to be written; the state has advanced to them when they are. */
+  get records(): readonly LogEntry[] {
+    return this.#records;
+  }
+
+  /** The position of the last one. */
+  get position(): number {
+    return this.#state.position + this.#records.length;
+  }
+
+  /** Takes in a record of the workspace's strategy and epoch; one that is in already has no effect. */
+  take(envelope: Envelope, bytes: Uint8Array): void | Promise<void> {
+    if (envelope.data.length === 0 && this.#isRemembered(envelope)) return;
+    const keys = this.#state.receive(envelope, this.position + 1);
+    if (keys instanceof Promise) return keys.then((written) => this.#received(envelope, bytes, written));
+    this.#received(envelope, bytes, keys);
+  }
+
+  /** Takes in the state of another pod, of which there are no records any more. */
+  takeState(chunks: readonly Uint8Array[], bytes: Uint8Array): void {
+    const keys = this.#state.strategy.fold(chunks, this.position + 1);
+    if (keys === null) return;
+    this.#add(bytes);
+    this.#told.push({ user: SYSTEM_USER, views: keys.map((key) => this.#viewOf(key)) });
+  }
+
+  /** Tells everyone what has changed. */
+  announce(broadcaster: Broadcaster): void {
+    const { strategy } = this.#state;
+    for (const [i, { user, views }] of this.#told.entries()) {
+      // Only who has the last frame has all that the heads stand for.
+      const heads = i === this.#told.length - 1 ? strategy.heads() : this.#before;
+      broadcaster.announce(this.#workspace, undefined, announcementOf(views, user, heads));
+    }
+  }
+
+  #received(envelope: Envelope, bytes: Uint8Array, keys: Received): void {
+    if (keys === null) return;
+    for (const { user, id, fingerprint } of envelope.ops) {
+      if (id !== null) this.#state.memory.remember(user, id, fingerprint, envelope.time);
+    }
+    this.#add(bytes);
+    this.#tell(envelope, keys);
+  }
+
+  #isRemembered({ ops }: Envelope): boolean {
+    const { memory } = this.#state;
+    return ops.every(({ user, id }) => id === null || memory.recall(user, id) !== undefined);
+  }
+
+  #add(envelope: Uint8Array): void {
+    this.#records.push({ workspace: this.#workspace, position: this.position + 1, envelope });
+  }
+
+  #tell({ ops }: Envelope, keys: readonly string[]): void {
+    const users = ops.flatMap(({ user, timestamp }) => (timestamp === null ? [] : [user]));
+    const isClear = users.length === keys.length;
+    let run: { user: string; views: RegisterView[] } | undefined;
+    for (const [i, key] of keys.entries()) {
+      const user = (isClear ? users[i] : users.every((one) => one === users[0]) ? users[0] : undefined) ?? SYSTEM_USER;
+      if (run?.user !== user) {
+        run = { user, views: [] };
+        this.#told.push(run);
+      }
+      run.views.push(this.#viewOf(key));
+    }
+  }
+
+  #viewOf(key: string): RegisterView {
+    return this.#state.strategy.get(key) ?? { key, json: undefined, timestamp: 0 };
+  }
+}

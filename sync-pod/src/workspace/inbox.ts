@@ -1,0 +1,170 @@
+import type { WorkspaceId } from '@etherply/protocol';
+import type { LiveMessage, Stream, StreamMessage } from '../replication/stream.ts';
+import { StreamUnavailableError } from '../replication/stream.ts';
+import type { Mark } from './checkpoint.ts';
+import { merged } from './merged.ts';
+
+/** A message in its place: everything before it, of its origin, has been handed over. */
+export interface Arrival {
+  readonly message: StreamMessage;
+  /** It brings nothing new: it was published here, or stands for messages that have all been handed over. */
+  readonly isKnown: boolean;
+}
+
+interface Edge {
+  /** The next message of this origin brings nothing new, and none is waiting before it. */
+  readonly passed: (message: StreamMessage) => void;
+  /** There is something to take. */
+  readonly arrived: () => void;
+  /** Whether it was published here; asked once for each message. */
+  readonly isEcho: (id: string) => boolean;
+  /** The stream no longer has what it had: all that it has comes again, from the first message on. */
+  readonly streamLost: () => void;
+  /** Messages were missing, and are being fetched. */
+  readonly gap: () => void;
+  readonly failed: (error: unknown) => void;
+}
+
+/** So many that come in while others are read are kept. */
+const MAX_BUFFERED = 1024;
+
+/** What comes in of a workspace from the stream, in order and without gaps. */
+export class Inbox {
+  readonly #workspace: WorkspaceId;
+  readonly #stream: Stream;
+  readonly #edge: Edge;
+  /** The last message of each origin that was handed over. */
+  readonly #frontier: Map<string, Mark>;
+  #queue: Arrival[] = [];
+  #unsubscribe: (() => void) | undefined;
+  #reading: Promise<void> | undefined;
+  #isAskedAgain = false;
+  /** Came in while others were read. */
+  #buffered: LiveMessage[] = [];
+
+  /** @param marks what has been taken in before */
+  constructor(workspace: WorkspaceId, stream: Stream, marks: ReadonlyMap<string, Mark>, edge: Edge) {
+    this.#workspace = workspace;
+    this.#stream = stream;
+    this.#frontier = new Map(marks);
+    this.#edge = edge;
+  }
+
+  /** Nothing has come in that was not taken. */
+  get isEmpty(): boolean {
+    return this.#queue.length === 0;
+  }
+
+  /** What `take` would give. */
+  get first(): Arrival | undefined {
+    return this.#queue[0];
+  }
+
+  take(): void {
+    this.#queue.shift();
+  }
+
+  /** The number of the last message of an origin that was handed over; 0: none. */
+  sequenceOf(origin: string): number {
+    return this.#frontier.get(origin)?.sequence ?? 0;
+  }
+
+  /** From now on messages come in. */
+  open(): void {
+    this.#unsubscribe ??= this.#stream.subscribe(this.#workspace, (message) => this.#received(message));
+  }
+
+  close(): void {
+    this.#unsubscribe?.();
+    this.#unsubscribe = undefined;
+  }
+
+  /** A message of this pod went in right after the last one of its origin. */
+  passed(origin: string, mark: Mark): void {
+    if (mark.sequence > this.sequenceOf(origin)) this.#frontier.set(origin, mark);
+  }
+
+  /**
+   * Resolves when everything has been handed over that the stream has at the call.
+   * @throws StreamUnavailableError
+   */
+  catchUp(): Promise<void> {
+    if (this.#reading === undefined) {
+      this.#reading = this.#readAll().finally(() => {
+        this.#reading = undefined;
+        this.#buffered = [];
+      });
+    } else this.#isAskedAgain = true; // what is being read may have been read before the call
+    return this.#reading;
+  }
+
+  #received(message: LiveMessage): void {
+    if (this.#reading !== undefined) {
+      if (this.#buffered.length < MAX_BUFFERED) this.#buffered.push(message);
+      else this.#isAskedAgain = true;
+      return;
+    }
+    if (this.#accepts(message)) return;
+    const mark = this.#frontier.get(message.origin);
+    // It has been read already, or `publish` was quicker to say that it is in.
+    if (mark !== undefined && message.sequence === mark.sequence && message.id === mark.id) return;
+    // Messages are missing; or it has a number that was given before, and the stream is not what it was.
+    this.#edge.gap();
+    this.catchUp().catch((error: unknown) => {
+      // When the stream can be reached again it is caught up with, too.
+      if (!(error instanceof StreamUnavailableError)) this.#edge.failed(error);
+    });
+  }
+
+  #accepts(message: LiveMessage): boolean {
+    const last = this.sequenceOf(message.origin);
+    if (message.sequence <= last || message.previous !== last) return false;
+    this.#accept(message, message.rollup === 'summary');
+    return true;
+  }
+
+  #accept(message: StreamMessage, isComplete: boolean): void {
+    const { origin, sequence, id } = message;
+    this.#frontier.set(origin, { sequence, id });
+    const isKnown = this.#edge.isEcho(id) || isComplete;
+    if (isKnown && this.#queue.length === 0) {
+      this.#edge.passed(message);
+      return;
+    }
+    this.#queue.push({ message, isKnown });
+    this.#edge.arrived();
+  }
+
+  async #readAll(): Promise<void> {
+    do {
+      this.#isAskedAgain = false;
+      // By number, over all origins: what one region built on what another wrote comes after it.
+      const unread = this.#stream.origins.map((origin) => this.#unread(origin));
+      for await (const message of merged(unread, ({ sequence }) => sequence)) this.#accept(message, false);
+      for (const message of this.#buffered.splice(0)) {
+        if (message.sequence > this.sequenceOf(message.origin) && !this.#accepts(message)) this.#isAskedAgain = true;
+      }
+    } while (this.#isAskedAgain);
+  }
+
+  /** Reads from the last message on, that one included: the stream may have given its number to another one. */
+  async *#unread(origin: string): AsyncGenerator<StreamMessage> {
+    const mark = this.#frontier.get(origin);
+    let isFirst = true;
+    for await (const message of this.#stream.read(this.#workspace, origin, mark?.sequence ?? 1)) {
+      if (isFirst && mark !== undefined) {
+        const isSame = message.sequence === mark.sequence && message.id === mark.id;
+        const isBeyond = message.sequence > mark.sequence && message.rollup !== undefined;
+        if (!isSame && !isBeyond) break;
+        isFirst = false;
+        if (isSame) continue;
+      }
+      isFirst = false;
+      yield message;
+    }
+    if (!isFirst || mark === undefined) return;
+    this.#frontier.delete(origin);
+    this.#edge.streamLost();
+    yield* this.#stream.read(this.#workspace, origin, 1);
+  }
+}

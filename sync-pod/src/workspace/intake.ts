@@ -1,0 +1,185 @@
+import { strategyName, type WorkspaceId } from '@etherply/protocol';
+import type { LogEntry } from '../storage/shard.ts';
+import type { HistoryWork } from '../strategy/history.ts';
+import { Absorption } from './absorption.ts';
+import { type Change, deletion, imported, settingsRecord } from './change.ts';
+import {
+  DELETION_KIND,
+  decodeEnvelope,
+  type Envelope,
+  encodeEnvelope,
+  encodeSettings,
+  SETTINGS_KIND,
+  STATE_KIND,
+} from './envelope.ts';
+import type { Arrival } from './inbox.ts';
+import { decodeManifest } from './manifest.ts';
+import type { Replica } from './replica.ts';
+import { decodeStoredState, opIdChunksOf, recordsOf, type StoredState, stateChunksOf } from './stored-state.ts';
+import type { WorkspaceState } from './workspace-state.ts';
+
+/** The workspace that messages of other pods are taken into. */
+interface Target {
+  readonly id: WorkspaceId;
+  readonly state: WorkspaceState;
+  readonly replica: Replica;
+  /** Makes durable what was taken in. */
+  readonly commit: (absorption: Absorption) => Promise<void>;
+  readonly change: (change: Change) => Promise<void>;
+}
+
+/** From here on a message may take too long for a turn. */
+const LARGE_BYTES = 32 * 1024;
+/** So many records go into one step. */
+const STEP_RECORDS = 500;
+
+/** Takes what comes in from the stream into a workspace. */
+export class Intake {
+  readonly #target: Target;
+  readonly #historyWork: HistoryWork;
+  readonly #failed: (error: unknown) => void;
+
+  constructor(target: Target, historyWork: HistoryWork, failed: (error: unknown) => void) {
+    this.#target = target;
+    this.#historyWork = historyWork;
+    this.#failed = failed;
+  }
+
+  /** Takes, up to the first that takes longer or changes more than some keys; undefined where that leaves nothing to write. */
+  takeOrdinary(): Absorption | undefined {
+    const { id, state, replica } = this.#target;
+    const absorption = new Absorption(id, state);
+    for (let arrival = replica.inbox.first; arrival !== undefined; arrival = replica.inbox.first) {
+      if (!arrival.isKnown) {
+        const content = arrival.message.content();
+        if (content instanceof Promise) {
+          content.catch(() => undefined); // it is asked for again, and then awaited
+          break;
+        }
+        if (content.length >= LARGE_BYTES || !this.#takeSmall(absorption, content)) break;
+        replica.taken(arrival, content.length);
+      } else replica.taken(arrival, 0);
+    }
+    return absorption.records.length > 0 ? absorption : undefined;
+  }
+
+  /**
+   * Takes all, while nothing else happens to the workspace.
+   * @returns the records that came in, where nothing else did
+   */
+  async takeAll(): Promise<LogEntry[] | undefined> {
+    const records: LogEntry[] = [];
+    let isOrdinary = true;
+    for (;;) {
+      const ordinary = this.takeOrdinary();
+      if (ordinary !== undefined) {
+        await this.#target.commit(ordinary);
+        records.push(...ordinary.records);
+      }
+      const arrival = this.#target.replica.inbox.first;
+      if (arrival === undefined) return isOrdinary ? records : undefined;
+      const taken = await this.#take(arrival, await arrival.message.content());
+      if (taken === undefined) isOrdinary = false;
+      else records.push(...taken);
+    }
+  }
+
+  /** @returns false where it is of another kind */
+  #takeSmall(absorption: Absorption, bytes: Uint8Array): boolean {
+    const envelope = decodeEnvelope(bytes);
+    const { epoch, strategy } = this.#target.state;
+    if (envelope.epoch < epoch) return true; // of what has been deleted
+    if (envelope.epoch > epoch || envelope.kind !== strategy.name) return false;
+    if (absorption.take(envelope, bytes) instanceof Promise) throw new Error('a small record takes longer than a turn');
+    return true;
+  }
+
+  /** @returns the records that came in; undefined where it was something else */
+  async #take(arrival: Arrival, bytes: Uint8Array): Promise<readonly LogEntry[] | undefined> {
+    const { id, state, replica, change } = this.#target;
+    const envelope = decodeEnvelope(bytes);
+    const taken = () => replica.taken(arrival, bytes.length);
+    if (envelope.epoch > state.epoch) {
+      if (envelope.kind === DELETION_KIND) taken();
+      await change(deletion(id, state, envelope.epoch));
+    } else if (envelope.epoch < state.epoch || envelope.kind === DELETION_KIND) taken();
+    else if (envelope.kind === SETTINGS_KIND) {
+      taken();
+      await change(settingsRecord(id, state, envelope, bytes));
+    } else if (envelope.kind === STATE_KIND) await this.#takeState(decodeStoredState(envelope.data), bytes, taken);
+    else return this.#takeRecord(envelope, bytes, taken);
+    return undefined;
+  }
+
+  async #takeRecord(
+    envelope: Envelope,
+    bytes: Uint8Array,
+    taken: () => void,
+  ): Promise<readonly LogEntry[] | undefined> {
+    const { id, state, commit, change } = this.#target;
+    if (envelope.kind === state.strategy.name) {
+      const absorption = new Absorption(id, state);
+      await absorption.take(envelope, bytes);
+      taken();
+      await commit(absorption);
+      return absorption.records;
+    }
+    if (state.isEmpty) {
+      // The pod that it comes from has another default.
+      const adopt = () => {
+        state.adopt(strategyName.parse(envelope.kind));
+        return state;
+      };
+      await change({ writes: [], position: state.position, apply: adopt });
+    } else {
+      taken();
+      this.#failed(new Error(`a record of ${envelope.kind} came to a workspace of ${state.strategy.name}`));
+    }
+    return undefined;
+  }
+
+  async #takeState(stored: StoredState, bytes: Uint8Array, taken: () => void): Promise<void> {
+    const { id, state, replica, change } = this.#target;
+    const settingsTime = stored.manifest === undefined ? 0 : decodeManifest(stored.manifest).settingsTime;
+    if (state.isEmpty && replica.outbox.isEmpty && state.settingsTime <= settingsTime) {
+      const next = await imported(id, state, stored);
+      taken();
+      await change(next);
+    } else await this.#fold(stored, bytes, taken);
+  }
+
+  /** Takes in what is not here yet of what is stored elsewhere. */
+  async #fold(stored: StoredState, bytes: Uint8Array, taken: () => void): Promise<void> {
+    const { id, commit, change } = this.#target;
+    const manifest = stored.manifest === undefined ? undefined : decodeManifest(stored.manifest);
+    if (
+      manifest !== undefined &&
+      manifest.settings !== null &&
+      manifest.settingsTime > this.#target.state.settingsTime
+    ) {
+      const { settings, settingsTime: time } = manifest;
+      const envelope = { kind: SETTINGS_KIND, epoch: manifest.epoch, time, data: encodeSettings(settings), ops: [] };
+      await change(settingsRecord(id, this.#target.state, envelope, encodeEnvelope(envelope)));
+    }
+    for (const chunk of opIdChunksOf(stored)) this.#target.state.memory.merge(chunk);
+    let absorption = new Absorption(id, this.#target.state);
+    if (manifest !== undefined && manifest.historyBase.length > 0) {
+      // Not all of its records are there any more.
+      absorption.takeState(stateChunksOf(stored), bytes);
+    }
+    for await (const record of recordsOf(id, stored, this.#historyWork)) {
+      const { state } = this.#target;
+      const envelope = decodeEnvelope(record);
+      if (envelope.kind === SETTINGS_KIND && envelope.time > state.settingsTime) {
+        await commit(absorption);
+        await change(settingsRecord(id, state, envelope, record));
+        absorption = new Absorption(id, state);
+      } else if (envelope.kind === state.strategy.name) await absorption.take(envelope, record);
+      if (absorption.records.length < STEP_RECORDS) continue;
+      await commit(absorption);
+      absorption = new Absorption(id, state);
+    }
+    taken();
+    await commit(absorption);
+  }
+}

@@ -1,0 +1,248 @@
+import type { WorkspaceId } from '@etherply/protocol';
+import {
+  type Publication,
+  type Rollup,
+  type Stream,
+  type StreamMessage,
+  StreamUnavailableError,
+  WrongSequenceError,
+} from '../replication/stream.ts';
+import type { LogEntry, Write } from '../storage/shard.ts';
+import { type Checkpoint, encodeCheckpoint, type Mark } from './checkpoint.ts';
+import { type Arrival, Inbox } from './inbox.ts';
+import { messageId } from './message-id.ts';
+import { Outbox } from './outbox.ts';
+import type { StreamFacts } from './stream-facts.ts';
+import type { UnpublishedBudget } from './unpublished-budget.ts';
+
+/** What happens between the workspaces of this pod and the stream, for the metrics. */
+export interface ReplicationObserver {
+  /** A message of another pod was taken in. */
+  received(bytes: number): void;
+  /** Messages were missing, and are fetched. */
+  gap(): void;
+  /** A message that stands for all before it was published. */
+  rolledUp(): void;
+  /** What this pod has is published again, because the stream does not have it any more, or never had. */
+  recovered(): void;
+}
+
+/** What all workspaces of a pod that replicates share. */
+export interface Replication {
+  readonly stream: Stream;
+  /** @throws StreamUnavailableError */
+  readonly facts: () => Promise<StreamFacts>;
+  readonly budget: UnpublishedBudget;
+  /** What an ack stands for: that the op is durable on this pod, or that the stream has it, too. */
+  readonly ack: 'local' | 'replicated';
+  readonly observer: ReplicationObserver;
+}
+
+interface Edge {
+  readonly arrived: () => void;
+  readonly published: () => void;
+  readonly failed: (error: unknown) => void;
+}
+
+const FIRST_RETRY_MS = 50;
+const LAST_RETRY_MS = 2000;
+
+/** One workspace of this pod as one of several that have it: what goes into the stream and what comes out. */
+export class Replica {
+  readonly inbox: Inbox;
+  readonly outbox: Outbox;
+  readonly #workspace: WorkspaceId;
+  readonly #replication: Replication;
+  /** The last message of each origin whose effect is here. */
+  readonly #marks: Map<string, Mark>;
+  #tailBytes: number;
+  #isLost = false;
+  /** The log on disk says that there is something unpublished. */
+  #isMarked: boolean;
+  /** A message on its way that must be the next of its subject. */
+  #awaited: { readonly id: string; isIn: boolean } | undefined;
+  #wake: (() => void) | undefined;
+
+  constructor(workspace: WorkspaceId, replication: Replication, { marks, tailBytes }: Checkpoint, edge: Edge) {
+    this.#workspace = workspace;
+    this.#replication = replication;
+    this.#marks = new Map(marks);
+    this.#tailBytes = tailBytes;
+    this.#isMarked = false;
+    const { stream, budget, observer } = replication;
+    this.outbox = new Outbox(workspace, stream, { budget, published: edge.published, failed: edge.failed });
+    this.inbox = new Inbox(workspace, stream, marks, {
+      passed: (message) => this.#passed(message),
+      arrived: edge.arrived,
+      isEcho: (id) => this.#isEcho(id),
+      streamLost: () => {
+        this.lose();
+        edge.arrived();
+      },
+      gap: observer.gap,
+      failed: edge.failed,
+    });
+  }
+
+  get isConnected(): boolean {
+    return this.#replication.stream.isConnected;
+  }
+
+  /** The stream may lack something of what is here. */
+  get isLost(): boolean {
+    return this.#isLost;
+  }
+
+  /** Bytes of the messages that somebody reads who opens the workspace, after the one that stands for all before it. */
+  get tailBytes(): number {
+    return this.#tailBytes;
+  }
+
+  /** What is on disk says less than what is so. */
+  get isUntidy(): boolean {
+    return this.#isMarked && this.outbox.isEmpty && !this.#isLost;
+  }
+
+  /** What is here is not known to be in the stream: after a crash, too, until `recovered`. */
+  lose(): void {
+    this.#isLost = true;
+  }
+
+  recovered(): void {
+    this.#isLost = false;
+    this.#replication.observer.recovered();
+  }
+
+  /** The effect of an arrival is part of the step that is made, or it has none. */
+  taken({ message, isKnown }: Arrival, bytes: number): void {
+    this.inbox.take();
+    this.#passed(message, bytes);
+    if (!isKnown) this.#replication.observer.received(bytes);
+  }
+
+  /**
+   * What a step writes besides its records.
+   * @param last the position of the last record that is not to be published, of those in the step
+   * @param publishes whether the step writes a record that is to be published
+   */
+  writes(last: number, publishes: boolean): Write[] {
+    const workspace = this.#workspace;
+    const marks = this.#isLost ? new Map<string, Mark>() : this.#marks;
+    const checkpoint = { marks, published: this.outbox.publishedUpTo(last), tailBytes: this.#tailBytes };
+    const writes: Write[] = [{ kind: 'checkpoint', workspace, bytes: encodeCheckpoint(checkpoint) }];
+    const isEmpty = !publishes && this.outbox.isEmpty;
+    if (isEmpty !== this.#isMarked) return writes;
+    this.#isMarked = !isEmpty;
+    writes.push({ kind: 'outbox', workspace, isEmpty });
+    return writes;
+  }
+
+  /** A record is durable here, and goes to the others. */
+  publish({ position, envelope }: Pick<LogEntry, 'position' | 'envelope'>): void {
+    this.#tailBytes += envelope.length;
+    this.outbox.add(position, envelope);
+  }
+
+  /** Records of an earlier time that the stream may not have. */
+  publishAgain(records: readonly LogEntry[]): void {
+    this.#isMarked = records.length > 0;
+    for (const record of records) this.outbox.add(record.position, record.envelope);
+  }
+
+  /** The stream can be reached: goes on from where it was interrupted. @throws StreamUnavailableError */
+  async resume(): Promise<void> {
+    this.#wake?.();
+    this.outbox.resume();
+    await this.inbox.catchUp();
+  }
+
+  /**
+   * Publishes as the message right after those that have been taken; nothing may be left to take.
+   * @param patienceMs for how long to go on where the stream does not answer
+   * @returns false where another message was first; it has been read
+   * @throws StreamUnavailableError where it is unknown whether it is in
+   */
+  async publishNext(bytes: Uint8Array, rollup: Rollup | undefined, patienceMs: number): Promise<boolean> {
+    const { stream, observer } = this.#replication;
+    const [origin = ''] = stream.origins;
+    const id = messageId(this.#workspace, bytes);
+    const publication = { bytes, id, rollup, expected: this.inbox.sequenceOf(origin) };
+    const awaited = { id, isIn: false };
+    this.#awaited = awaited;
+    try {
+      const sequence = await this.#publish(publication, patienceMs);
+      if (sequence === undefined) {
+        // Where an earlier try was not answered it may be ours that was first.
+        await this.#retrying(() => this.inbox.catchUp(), patienceMs);
+        if (!awaited.isIn) return false;
+      } else if (!awaited.isIn) {
+        this.outbox.expectEcho(id);
+        this.inbox.passed(origin, { sequence, id });
+        this.#marks.set(origin, { sequence, id });
+      }
+      if (rollup === 'summary') observer.rolledUp();
+      this.#tailBytes = rollup === undefined ? this.#tailBytes + bytes.length : 0;
+      return true;
+    } finally {
+      this.#awaited = undefined;
+    }
+  }
+
+  /** Publishes without regard to what is before it. @throws StreamUnavailableError where that takes longer than `patienceMs` */
+  async publishAnywhere(bytes: Uint8Array, patienceMs: number): Promise<void> {
+    const id = messageId(this.#workspace, bytes);
+    this.outbox.expectEcho(id);
+    await this.#publish({ bytes, id }, patienceMs);
+  }
+
+  close(): void {
+    this.inbox.close();
+    this.outbox.clear();
+  }
+
+  /** Its number; undefined where another was first. */
+  #publish(publication: Publication, patienceMs: number): Promise<number | undefined> {
+    return this.#retrying(async () => {
+      try {
+        return await this.#replication.stream.publish(this.#workspace, publication);
+      } catch (error) {
+        if (error instanceof WrongSequenceError) return undefined;
+        throw error;
+      }
+    }, patienceMs);
+  }
+
+  async #retrying<T>(work: () => Promise<T>, patienceMs: number): Promise<T> {
+    const end = performance.now() + patienceMs;
+    for (let retryMs = FIRST_RETRY_MS; ; retryMs = Math.min(2 * retryMs, LAST_RETRY_MS)) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!(error instanceof StreamUnavailableError) || performance.now() > end) throw error;
+      }
+      await this.#pause(retryMs * (0.5 + Math.random()));
+    }
+  }
+
+  /** Until so much time has passed, or the stream can be reached again. */
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #isEcho(id: string): boolean {
+    if (this.#awaited?.id !== id) return this.outbox.isEcho(id);
+    this.#awaited.isIn = true;
+    return true;
+  }
+
+  #passed({ origin, sequence, id, rollup }: StreamMessage, bytes = 0): void {
+    this.#marks.set(origin, { sequence, id });
+    this.#tailBytes = rollup === undefined ? this.#tailBytes + bytes : 0;
+  }
+}

@@ -1,0 +1,82 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { natsServer } from '../../scripts/tools.mjs';
+import { freePort, until } from './pod.ts';
+
+/** A real nats-server with JetStream, in a process of its own, on a port of loopback that it keeps. */
+export class NatsServer {
+  readonly port: string;
+  readonly #dir: string;
+  readonly #config: string;
+  #process: ChildProcess | undefined;
+  #output = '';
+
+  private constructor(dir: string, port: string, config: string) {
+    this.#dir = dir;
+    this.port = port;
+    this.#config = config;
+  }
+
+  /** @param config more of the server's configuration */
+  static async start(config = ''): Promise<NatsServer> {
+    const server = new NatsServer(await mkdtemp(join(tmpdir(), 'etherply-nats-')), await freePort(), config);
+    await server.restart();
+    return server;
+  }
+
+  get url(): string {
+    return `nats://127.0.0.1:${this.port}`;
+  }
+
+  /** Starts the process again, on what it has stored. */
+  async restart(): Promise<void> {
+    this.#output = '';
+    const file = join(this.#dir, 'nats.conf');
+    await writeFile(file, `listen: 127.0.0.1:${this.port}\njetstream { store_dir: ${this.#store} }\n${this.#config}\n`);
+    const child = spawn(await natsServer(), ['-c', file], { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.#process = child;
+    child.stderr?.on('data', (chunk: Buffer) => {
+      this.#output += chunk;
+    });
+    await until(async () => {
+      if (child.exitCode !== null) throw new Error(`nats-server ended with ${child.exitCode}: ${this.#output}`);
+      return this.#output.includes('Server is ready');
+    });
+  }
+
+  /** Ends it as a power cut would, but for what the operating system holds of its files. */
+  async kill(): Promise<void> {
+    const child = this.#process;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.on('exit', resolve));
+    child.kill('SIGKILL');
+    await ended;
+  }
+
+  /** Keeps what it has stored, for `restoreStore`; it must not be running. */
+  async copyStore(): Promise<void> {
+    await cp(this.#store, `${this.#store}-copy`, { recursive: true });
+  }
+
+  /** Has what it had at `copyStore`, as after a crash in which the end of its files was lost; it must not be running. */
+  async restoreStore(): Promise<void> {
+    await rm(this.#store, { recursive: true, force: true });
+    await cp(`${this.#store}-copy`, this.#store, { recursive: true });
+  }
+
+  /** Has nothing any more; it must not be running. */
+  async clearStore(): Promise<void> {
+    await rm(this.#store, { recursive: true, force: true });
+  }
+
+  async stop(): Promise<void> {
+    await this.kill();
+    await rm(this.#dir, { recursive: true, force: true });
+  }
+
+  get #store(): string {
+    return join(this.#dir, 'store');
+  }
+}
