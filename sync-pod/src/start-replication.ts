@@ -11,6 +11,7 @@ import type { Workspaces } from './workspace/workspaces.ts';
 
 /** So often it is checked whether the stream still has what it had. */
 const CHECK_MS = 15_000;
+const RETRY_MS = 1000;
 
 interface Parts {
   readonly config: Config;
@@ -54,15 +55,22 @@ export async function startReplication({
       tlsKey: config.natsTlsKey,
     }),
   );
-  /** Begins whenever the stream can be reached, and is done again then where it could not be finished. */
-  const upToDate = (work: (all: Workspaces) => Promise<void>) => {
-    const all = workspaces();
-    if (all === undefined) return;
-    work(all).catch((error: unknown) => {
-      if (!(error instanceof StreamUnavailableError)) logger.error({ err: error }, 'the stream cannot be followed');
-    });
+  /** Until it could be finished, or the stream is away: then it is done when that is back. */
+  const upToDate = async (work: (all: Workspaces) => Promise<void>) => {
+    for (let all = workspaces(); all !== undefined && stream.isConnected; all = workspaces()) {
+      try {
+        return await work(all);
+      } catch (error) {
+        if (!(error instanceof StreamUnavailableError)) {
+          logger.error({ err: error }, 'the stream cannot be followed');
+          return;
+        }
+        logger.debug({ reason: error.message }, 'the stream does not answer');
+      }
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS * (0.5 + Math.random())).unref());
+    }
   };
-  const connected = () => upToDate((all) => all.connected());
+  const connected = () => void upToDate((all) => all.connected());
   const stream = new JetStream(
     nats,
     {
@@ -83,7 +91,7 @@ export async function startReplication({
     },
   );
   const timer = setInterval(() => {
-    if (stream.isConnected) upToDate((all) => all.checkStream());
+    if (stream.isConnected) void upToDate((all) => all.checkStream());
   }, CHECK_MS);
   timer.unref();
   return {

@@ -46,12 +46,12 @@ export class NatsServer {
     });
   }
 
-  /** Ends it as a power cut would, but for what the operating system holds of its files. */
-  async kill(): Promise<void> {
+  /** SIGKILL ends it as a power cut would, but for what the operating system holds of its files. */
+  async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     const child = this.#process;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise((resolve) => child.on('exit', resolve));
-    child.kill('SIGKILL');
+    child.kill(signal);
     await ended;
   }
 
@@ -72,7 +72,7 @@ export class NatsServer {
   }
 
   async stop(): Promise<void> {
-    await this.kill();
+    await this.end('SIGKILL');
     await rm(this.#dir, { recursive: true, force: true });
   }
 

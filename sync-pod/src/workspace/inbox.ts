@@ -39,6 +39,7 @@ export class Inbox {
   #unsubscribe: (() => void) | undefined;
   #reading: Promise<void> | undefined;
   #isAskedAgain = false;
+  #isBehind = false;
   /** Came in while others were read. */
   #buffered: LiveMessage[] = [];
 
@@ -53,6 +54,11 @@ export class Inbox {
   /** Nothing has come in that was not taken. */
   get isEmpty(): boolean {
     return this.#queue.length === 0;
+  }
+
+  /** Messages are missing, and could not be read. */
+  get isBehind(): boolean {
+    return this.#isBehind;
   }
 
   /** What `take` would give. */
@@ -110,8 +116,14 @@ export class Inbox {
     if (mark !== undefined && message.sequence === mark.sequence && message.id === mark.id) return;
     // Messages are missing; or it has a number that was given before, and the stream is not what it was.
     this.#edge.gap();
+    this.tryCatchUp();
+  }
+
+  /** Catches up, now or where the stream does not answer later. */
+  tryCatchUp(): void {
+    this.#isBehind = false;
     this.catchUp().catch((error: unknown) => {
-      // When the stream can be reached again it is caught up with, too.
+      this.#isBehind = true;
       if (!(error instanceof StreamUnavailableError)) this.#edge.failed(error);
     });
   }

@@ -149,11 +149,10 @@ export class Replica {
     for (const record of records) this.outbox.add(record.position, record.envelope);
   }
 
-  /** The stream can be reached: goes on from where it was interrupted. @throws StreamUnavailableError */
-  async resume(): Promise<void> {
+  /** The stream can be reached: goes on publishing where that was interrupted. */
+  resume(): void {
     this.#wake?.();
     this.outbox.resume();
-    await this.inbox.catchUp();
   }
 
   /**

@@ -164,7 +164,8 @@ export class Workspace implements Committer {
    * @throws StreamUnavailableError
    */
   async catchUp(): Promise<void> {
-    await this.#replica?.resume();
+    this.#replica?.resume();
+    await this.#replica?.inbox.catchUp();
     if (this.#down || (this.#replica?.inbox.isEmpty !== false && !this.#isBusy && this.#step === undefined)) return;
     await new Promise<void>((resolve) => {
       this.#quiet.push(resolve);
@@ -184,12 +185,14 @@ export class Workspace implements Committer {
     this.#became(stored.state, this.#state.epoch, this.#state.strategy);
     this.#replica?.close();
     this.#replicate(stored);
-    this.#replica?.resume().catch((error: unknown) => this.#unavailable(error));
+    this.#replica?.resume();
+    this.#replica?.inbox.tryCatchUp();
     this.#edge.schedule(this);
   }
 
-  /** Writes down what has become so since; to be called from time to time. */
+  /** Writes down what has become so since, and does what could not be done; to be called from time to time. */
   tidy(): void {
+    if (this.#replica?.inbox.isBehind === true && this.#replica.isConnected) this.#replica.inbox.tryCatchUp();
     if (this.#isUntidy || this.#replica?.inbox.isEmpty === false) this.#edge.schedule(this);
   }
 
@@ -262,8 +265,10 @@ export class Workspace implements Committer {
   }
 
   takeTurn(): readonly Write[] | undefined {
-    this.#step = this.#prepared ?? (this.#isBusy || this.#down ? undefined : this.#nextStep());
+    const prepared = this.#prepared;
     this.#prepared = undefined;
+    // The next step may be a job, which begins at once and may prepare its first one.
+    this.#step = prepared ?? (this.#isBusy || this.#down ? undefined : this.#nextStep());
     return this.#step?.writes;
   }
 

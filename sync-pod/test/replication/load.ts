@@ -1,0 +1,111 @@
+import { expect } from '@jest/globals';
+import { type Pod, type TestClient, until } from '../pod.ts';
+
+/** So many ops of a writer are on their way at once. */
+const WINDOW = 8;
+
+/** Writes one new key after the other, each under an id of its own, to one pod after the other; what was not acked it sends again. */
+class Writer {
+  readonly workspace: string;
+  readonly acked = new Set<string>();
+  readonly #name: string;
+  readonly #pods: readonly Pod[];
+  readonly #open = new Set<string>();
+  #next = 0;
+  #isEnding = false;
+  #at: number;
+
+  constructor(workspace: string, name: string, pods: readonly Pod[], at: number) {
+    this.workspace = workspace;
+    this.#name = name;
+    this.#pods = pods;
+    this.#at = at;
+  }
+
+  /** Until `end` has been called and everything that was sent is acked. */
+  async run(): Promise<void> {
+    while (!this.#isDone) {
+      const client = await this.#connect();
+      if (client === undefined) continue;
+      await this.#write(client);
+      client.close();
+    }
+  }
+
+  end(): void {
+    this.#isEnding = true;
+  }
+
+  get #isDone(): boolean {
+    return this.#isEnding && this.#open.size === 0;
+  }
+
+  /** To the next pod that takes it. */
+  async #connect(): Promise<TestClient | undefined> {
+    let client: TestClient | undefined;
+    await until(async () => {
+      this.#at += 1;
+      client = await this.#pods[this.#at % this.#pods.length]?.connect(this.workspace).catch(() => undefined);
+      return client !== undefined || this.#isDone;
+    });
+    return client;
+  }
+
+  async #write(client: TestClient): Promise<void> {
+    for (const id of this.#open) this.#send(client, id);
+    while (client.closeCode === undefined && !this.#isDone) {
+      for (; !this.#isEnding && this.#open.size < WINDOW; this.#next += 1) {
+        const id = `${this.#name}-${this.#next}`;
+        this.#open.add(id);
+        this.#send(client, id);
+      }
+      const frame = await client.take('ack', 'error').catch(() => undefined);
+      if (frame?.type === 'error') return; // it is sent again to another pod
+      for (const id of frame?.ids ?? []) {
+        this.#open.delete(id);
+        this.acked.add(id);
+      }
+    }
+  }
+
+  #send(client: TestClient, id: string): void {
+    client.send({ type: 'op', id, payload: { key: id, value: `value of ${id}` } });
+  }
+}
+
+/** Clients that write to some workspaces through all pods, as long as it goes on. */
+export class Load {
+  readonly #writers: readonly Writer[];
+  readonly #running: Promise<void>;
+
+  /** @param each writers in each workspace */
+  constructor(pods: readonly Pod[], workspaces: readonly string[], each: number) {
+    this.#writers = workspaces.flatMap((workspace) =>
+      Array.from({ length: each }, (_, n) => new Writer(workspace, `${workspace}-${n}`, pods, n)),
+    );
+    this.#running = Promise.all(this.#writers.map((writer) => writer.run())).then(() => undefined);
+  }
+
+  get acked(): number {
+    return this.#writers.reduce((sum, { acked }) => sum + acked.size, 0);
+  }
+
+  /** Resolves when so many more ops have been acked. */
+  progressed(by: number): Promise<void> {
+    const goal = this.acked + by;
+    return until(async () => this.acked >= goal);
+  }
+
+  /** Resolves when everything that was sent is acked. */
+  async end(): Promise<void> {
+    for (const writer of this.#writers) writer.end();
+    await this.#running;
+  }
+
+  /** Every op that was acked is there, with its value, and nothing that was not sent. */
+  expectAll(workspace: string, data: Record<string, unknown>): void {
+    const acked = this.#writers.filter((writer) => writer.workspace === workspace).flatMap((one) => [...one.acked]);
+    expect(acked.length).toBeGreaterThan(0);
+    expect(data).toEqual(Object.fromEntries(acked.map((id) => [id, `value of ${id}`])));
+  }
+}
