@@ -55,6 +55,15 @@ export class NatsServer {
     await ended;
   }
 
+  /** Stops it where it is, until `resume`. */
+  pause(): void {
+    this.#process?.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#process?.kill('SIGCONT');
+  }
+
   /** Keeps what it has stored, for `restoreStore`; it must not be running. */
   async copyStore(): Promise<void> {
     await cp(this.#store, `${this.#store}-copy`, { recursive: true });

@@ -113,6 +113,15 @@ export class Pod {
     return ended;
   }
 
+  /** Stops it where it is, until `resume`. */
+  pause(): void {
+    this.#process?.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#process?.kill('SIGCONT');
+  }
+
   async stop(): Promise<void> {
     await this.end('SIGKILL');
     await rm(this.dataDir, { recursive: true, force: true });

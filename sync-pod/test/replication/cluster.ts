@@ -4,25 +4,33 @@ import { Pod, until } from '../pod.ts';
 interface ClusterOptions {
   readonly pods: number;
   readonly env?: Record<string, string>;
+  readonly nats?: string;
 }
 
 /** Several sync pods on one nats-server. */
 export class Cluster {
   readonly nats: NatsServer;
-  readonly pods: readonly Pod[];
+  readonly pods: Pod[] = [];
+  readonly #env: Record<string, string>;
 
-  private constructor(nats: NatsServer, pods: readonly Pod[]) {
+  private constructor(nats: NatsServer, env: Record<string, string>) {
     this.nats = nats;
-    this.pods = pods;
+    this.#env = { ETHERPLY_NATS_URL: nats.url, ...env };
   }
 
-  static async start({ pods, env = {} }: ClusterOptions): Promise<Cluster> {
-    const nats = await NatsServer.start();
-    const options = { env: { ETHERPLY_NATS_URL: nats.url, ...env } };
-    const started = await Promise.all(Array.from({ length: pods }, () => Pod.start(options)));
-    const cluster = new Cluster(nats, started);
-    await Promise.all(started.map((pod) => cluster.ready(pod)));
+  /** @param nats more of the configuration of the nats-server */
+  static async start({ pods, env = {}, nats = '' }: ClusterOptions): Promise<Cluster> {
+    const cluster = new Cluster(await NatsServer.start(nats), env);
+    await Promise.all(Array.from({ length: pods }, () => cluster.add()));
     return cluster;
+  }
+
+  /** One more pod, with an empty volume. */
+  async add(env: Record<string, string> = {}): Promise<Pod> {
+    const pod = await Pod.start({ env: { ...this.#env, ...env } });
+    this.pods.push(pod);
+    await this.ready(pod);
+    return pod;
   }
 
   pod(index: number): Pod {
