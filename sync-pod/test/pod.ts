@@ -164,7 +164,8 @@ export class Pod {
 
   /** The state of a workspace, and its heads. */
   async read(workspace: string, heads: readonly string[] = []): Promise<z.infer<typeof workspaceAnswer>> {
-    const { body } = await this.request('GET', `/v1/workspaces/${workspace}?heads=${heads.join(',')}`);
+    const { status, body } = await this.request('GET', `/v1/workspaces/${workspace}?heads=${heads.join(',')}`);
+    if (status !== 200) throw new Error(`${workspace} was answered with ${status}: ${JSON.stringify(body)}`);
     return workspaceAnswer.parse(body);
   }
 

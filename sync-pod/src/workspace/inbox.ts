@@ -104,6 +104,19 @@ export class Inbox {
     return this.#reading;
   }
 
+  /** Finds out whether messages are missing of which no later one has told, and catches up where they are. */
+  async audit(): Promise<void> {
+    if (this.#reading !== undefined) return;
+    for (const origin of this.#stream.origins) {
+      for await (const message of this.#stream.read(this.#workspace, origin, this.sequenceOf(origin) + 1)) {
+        // One that came in since it was asked is not missing.
+        if (message.sequence <= this.sequenceOf(origin)) continue;
+        this.#edge.gap();
+        return this.catchUp();
+      }
+    }
+  }
+
   #received(message: LiveMessage): void {
     if (this.#reading !== undefined) {
       if (this.#buffered.length < MAX_BUFFERED) this.#buffered.push(message);

@@ -196,6 +196,16 @@ export class Workspace implements Committer {
     if (this.#isUntidy || this.#replica?.inbox.isEmpty === false) this.#edge.schedule(this);
   }
 
+  /** Finds what it has missed without being told. */
+  async audit(): Promise<void> {
+    if (this.#down || this.#replica?.isConnected !== true) return;
+    try {
+      await this.#replica.inbox.audit();
+    } catch (error) {
+      if (!(error instanceof StreamUnavailableError)) this.#edge.failed(this.id, error);
+    }
+  }
+
   /** Nobody uses it any more. */
   close(): void {
     this.#replica?.close();

@@ -5,6 +5,7 @@ import { shardOf } from '../storage/placement.ts';
 import type { LogEntry } from '../storage/shard.ts';
 import { ShardDownError, SupervisedShard } from '../storage/supervised-shard.ts';
 import type { HistoricRecord, HistoryWork, Page } from '../strategy/history.ts';
+import { Audit } from './audit.ts';
 import type { Broadcaster } from './broadcaster.ts';
 import { decodeCheckpoint, NO_CHECKPOINT } from './checkpoint.ts';
 import { Compaction, CompactionFailed } from './compaction.ts';
@@ -48,6 +49,8 @@ interface Options {
 const WORKSPACE_BYTES = 4096;
 
 const MAX_HISTORY_WAITING = 16;
+/** Of so many workspaces it is asked with each sweep whether they have missed something. */
+const AUDITED = 500;
 
 /** It cannot be done now, because so much else is. */
 export class BusyError extends Error {
@@ -80,6 +83,7 @@ export class Workspaces {
   #historyReads: Promise<unknown> = Promise.resolve();
   #historyWaiting = 0;
   #checking: Promise<void> | undefined;
+  readonly #audit = new Audit(() => [...this.#open.values()].flatMap(({ workspace }) => workspace ?? []), AUDITED);
 
   private constructor(options: Options, shards: readonly ShardSlot[]) {
     this.#options = options;
@@ -287,6 +291,8 @@ export class Workspaces {
     const bytes = await shard.checkpoint(id);
     const checkpoint = bytes === undefined ? NO_CHECKPOINT : decodeCheckpoint(bytes);
     const unpublished: LogEntry[] = [];
+    // Where nothing says what the stream has, all that is here is published as a whole.
+    if (checkpoint.marks.size === 0) return { state, checkpoint, unpublished };
     for await (const record of shard.records(id, checkpoint.published)) unpublished.push(record);
     return { state, checkpoint, unpublished };
   }
@@ -410,6 +416,7 @@ export class Workspaces {
       if (workspace !== undefined) this.#recover(workspace);
       if (users === 0 && idleSince <= before) this.#evict(id);
     }
+    void this.#audit.run();
   }
 
   /** Lets go of a workspace, unless it is used or has something under way. */

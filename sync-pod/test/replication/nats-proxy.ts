@@ -1,0 +1,105 @@
+import { once } from 'node:events';
+import { createConnection, createServer, type Server, type Socket } from 'node:net';
+
+/** What happens to a message of a live subject on its way to a pod. */
+export type Fate = 'passes' | 'is lost' | 'comes twice' | 'comes late';
+
+const LINE_END = Buffer.from('\r\n');
+
+/** Stands between pods and a nats-server, and treats what the stream publishes again worse than a network does. */
+export class NatsProxy {
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  readonly #fate: () => Fate;
+  /** How many messages had another fate than to pass. */
+  mistreated = 0;
+
+  private constructor(upstream: string, fate: () => Fate) {
+    this.#fate = fate;
+    this.#server = createServer((socket) => this.#join(socket, createConnection(Number(upstream), '127.0.0.1')));
+  }
+
+  /**
+   * @param upstream the port of the nats-server
+   * @param fate asked for each message
+   */
+  static async start(upstream: string, fate: () => Fate): Promise<NatsProxy> {
+    const proxy = new NatsProxy(upstream, fate);
+    proxy.#server.listen(0, '127.0.0.1');
+    await once(proxy.#server, 'listening');
+    return proxy;
+  }
+
+  get url(): string {
+    const address = this.#server.address();
+    if (address === null || typeof address === 'string') throw new Error('the proxy has no port');
+    return `nats://127.0.0.1:${address.port}`;
+  }
+
+  /** Ends all connections; pods may connect again at once. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  async stop(): Promise<void> {
+    this.#server.close();
+    this.cut();
+    await once(this.#server, 'close');
+  }
+
+  #join(pod: Socket, nats: Socket): void {
+    const parser = new ProtocolParser();
+    let late: Buffer | undefined;
+    pod.pipe(nats);
+    nats.on('data', (bytes) => {
+      for (const { isLive, frame } of parser.take(bytes)) {
+        const fate = isLive ? this.#fate() : 'passes';
+        if (fate !== 'passes') this.mistreated += 1;
+        if (fate === 'comes late' && late === undefined) {
+          late = frame;
+          continue;
+        }
+        if (fate !== 'is lost') pod.write(frame);
+        if (fate === 'comes twice') pod.write(frame);
+        if (!isLive || late === undefined) continue;
+        pod.write(late);
+        late = undefined;
+      }
+    });
+    for (const [socket, other] of [
+      [pod, nats],
+      [nats, pod],
+    ] as const) {
+      this.#sockets.add(socket);
+      socket.on('error', () => socket.destroy());
+      socket.on('close', () => {
+        this.#sockets.delete(socket);
+        other.destroy();
+      });
+    }
+  }
+}
+
+/** Cuts what a nats-server sends into frames: https://docs.nats.io/reference/reference-protocols/nats-protocol */
+class ProtocolParser {
+  #rest: Buffer = Buffer.alloc(0);
+
+  *take(bytes: Buffer): Iterable<{ isLive: boolean; frame: Buffer }> {
+    this.#rest = Buffer.concat([this.#rest, bytes]);
+    for (let end = this.#frameEnd(); end !== undefined; end = this.#frameEnd()) {
+      const frame = this.#rest.subarray(0, end);
+      this.#rest = this.#rest.subarray(end);
+      const [verb, subject = ''] = frame.subarray(0, 1024).toString().split(' ', 2);
+      yield { isLive: verb === 'HMSG' && subject.includes('.live.'), frame };
+    }
+  }
+
+  #frameEnd(): number | undefined {
+    const lineEnd = this.#rest.indexOf(LINE_END);
+    if (lineEnd === -1) return undefined;
+    const line = this.#rest.subarray(0, lineEnd).toString();
+    const hasPayload = line.startsWith('MSG ') || line.startsWith('HMSG ');
+    const end = lineEnd + LINE_END.length + (hasPayload ? Number(line.split(' ').at(-1)) + LINE_END.length : 0);
+    return end <= this.#rest.length ? end : undefined;
+  }
+}
