@@ -45,7 +45,7 @@ describe.each(['automerge', 'lww', 'server-auth'])('%s', (strategy) => {
     const [writer, reader] = [await first.connect('joined'), await second.connect('joined')];
     await reader.take('init');
     await writer.set('common', 'after');
-    while ((await reader.take('op')).payload.value !== 'after');
+    await until(async () => Object.values((await reader.take('op')).payload).includes('after'));
     expect((await cluster.agreed('joined')).data).toMatchObject({ common: 'after' });
   }, 20_000);
 });
