@@ -1,0 +1,42 @@
+import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
+import { Objm } from '@nats-io/obj';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+
+/** What a stream holds, as an administrator sees it. */
+export class StreamView {
+  readonly #connection: NatsConnection;
+  readonly #manager: JetStreamManager;
+  readonly #cluster: string;
+
+  private constructor(connection: NatsConnection, manager: JetStreamManager, cluster: string) {
+    this.#connection = connection;
+    this.#manager = manager;
+    this.#cluster = cluster;
+  }
+
+  static async open(url: string, cluster = 'etherply'): Promise<StreamView> {
+    const connection = await connect({ servers: url });
+    return new StreamView(connection, await jetstreamManager(connection), cluster);
+  }
+
+  /** How many messages of a workspace there are. */
+  async messages(workspace: string): Promise<number> {
+    const subject = `${this.#cluster}.ops.${workspace}.${workspace}`;
+    const { state } = await this.#manager.streams.info(this.#cluster, { subjects_filter: subject });
+    return state.subjects?.[subject] ?? 0;
+  }
+
+  /** The names of the objects that large messages name. */
+  async objects(): Promise<string[]> {
+    const store = await new Objm(this.#connection).open(`${this.#cluster}-payloads`);
+    return (await store.list()).flatMap(({ name, deleted }) => (deleted ? [] : [name]));
+  }
+
+  async deleteStream(): Promise<void> {
+    await this.#manager.streams.delete(this.#cluster);
+  }
+
+  close(): Promise<void> {
+    return this.#connection.close();
+  }
+}
