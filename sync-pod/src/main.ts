@@ -89,6 +89,7 @@ async function main(config: Config): Promise<void> {
     state,
     historyWork: historyWorkers,
     replication: link?.replication,
+    home: link?.home,
     limits: {
       maxKeys: config.maxWorkspaceKeys,
       maxBytes: config.maxWorkspaceBytes,
@@ -114,7 +115,7 @@ async function main(config: Config): Promise<void> {
     onShardUp: (shard) => logger.info({ shard }, 'a shard is up again'),
   });
   started = workspaces;
-  link?.begin();
+  link?.begin(workspaces);
   const usage = new Usage({ store: workspaces, now, flushMs: config.usageFlushSeconds * 1000 });
   const submitted = (workspace: WorkspaceId, ops: number, bytes: number) => {
     metrics.ops.inc(ops);

@@ -5,6 +5,10 @@ import { JetStream } from './replication/jetstream.ts';
 import { NatsClient } from './replication/nats-client.ts';
 import { natsConnector } from './replication/nats-connection.ts';
 import { StreamUnavailableError } from './replication/stream.ts';
+import { homeSubjectOf } from './replication/subjects.ts';
+import type { Home } from './workspace/home.ts';
+import { serveHome } from './workspace/home-service.ts';
+import { RemoteHome } from './workspace/remote-home.ts';
 import type { Replication } from './workspace/replica.ts';
 import { UnpublishedBudget } from './workspace/unpublished-budget.ts';
 import type { Workspaces } from './workspace/workspaces.ts';
@@ -12,6 +16,10 @@ import type { Workspaces } from './workspace/workspaces.ts';
 /** So often it is checked whether the stream still has what it had. */
 const CHECK_MS = 15_000;
 const RETRY_MS = 1000;
+/** So often objects that no message names any more are looked for. */
+const SWEEP_MS = 3_600_000;
+/** A younger object may belong to a message that is about to be published. */
+const PAYLOAD_AGE_MS = 600_000;
 
 interface Parts {
   readonly config: Config;
@@ -25,10 +33,12 @@ interface Parts {
 export interface RunningReplication {
   readonly replication: Replication;
   readonly nats: NatsClient;
+  /** Another region that gives workspaces their order. */
+  readonly home: Home | undefined;
   /** Why the stream cannot be used now; undefined where it can. */
   readonly problem: () => string | undefined;
   /** The workspaces are there: from now on they are kept up to date. */
-  readonly begin: () => void;
+  readonly begin: (workspaces: Workspaces) => void;
   readonly close: () => Promise<void>;
 }
 
@@ -39,7 +49,7 @@ export async function startReplication({
   logger,
   workspaces,
 }: Parts): Promise<RunningReplication | undefined> {
-  const { natsUrls, cluster } = config;
+  const { natsUrls, cluster, homeRegion } = config;
   if (natsUrls === undefined) return undefined;
   const nats = new NatsClient(
     await natsConnector({
@@ -94,6 +104,15 @@ export async function startReplication({
     if (stream.isConnected) void upToDate((all) => all.checkStream());
   }, CHECK_MS);
   timer.unref();
+  const sweeper = setInterval(
+    () => {
+      stream.sweepPayloads(Date.now() - PAYLOAD_AGE_MS).catch((error: unknown) => {
+        if (!(error instanceof StreamUnavailableError)) logger.error({ err: error }, 'objects cannot be swept');
+      });
+    },
+    SWEEP_MS * (0.5 + Math.random()), // not all pods at once
+  );
+  sweeper.unref();
   return {
     replication: {
       stream,
@@ -111,12 +130,16 @@ export async function startReplication({
       },
     },
     nats,
+    home: homeRegion === cluster ? undefined : new RemoteHome(nats, homeSubjectOf(homeRegion)),
     problem: () => stream.problem,
-    begin: () => {
+    begin: (all) => {
+      const failed = (error: unknown) => logger.error({ err: error }, 'another region was not answered');
+      serveHome(nats, homeSubjectOf(cluster), all, failed);
       if (stream.isConnected) connected();
     },
     close: async () => {
       clearInterval(timer);
+      clearInterval(sweeper);
       stream.close();
       await nats.close();
     },

@@ -50,6 +50,7 @@ export async function warmUp(options: StateOptions, historyWork: HistoryWork, ve
       rollUp: () => {},
       historyWork,
       replication: undefined,
+      home: undefined,
       compactFromBytes: Number.POSITIVE_INFINITY,
       now: Date.now,
     },

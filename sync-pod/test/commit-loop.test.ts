@@ -112,6 +112,7 @@ test('a compaction from before an outage does not bring back what was deleted si
       rollUp: () => {},
       historyWork,
       replication: undefined,
+      home: undefined,
       compactFromBytes: unlimited,
       limits: { maxKeys: unlimited, maxBytes: unlimited, opsPerSecond: unlimited, opsBurst: unlimited },
       now: Date.now,

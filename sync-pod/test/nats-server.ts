@@ -10,18 +10,23 @@ export class NatsServer {
   readonly port: string;
   readonly #dir: string;
   readonly #config: string;
+  readonly #domain: string | undefined;
   #process: ChildProcess | undefined;
   #output = '';
 
-  private constructor(dir: string, port: string, config: string) {
+  private constructor(dir: string, port: string, config: string, domain: string | undefined) {
     this.#dir = dir;
     this.port = port;
     this.#config = config;
+    this.#domain = domain;
   }
 
-  /** @param config more of the server's configuration */
-  static async start(config = ''): Promise<NatsServer> {
-    const server = new NatsServer(await mkdtemp(join(tmpdir(), 'etherply-nats-')), await freePort(), config);
+  /**
+   * @param config more of the server's configuration
+   * @param domain of its JetStream, where it has one
+   */
+  static async start(config = '', domain?: string): Promise<NatsServer> {
+    const server = new NatsServer(await mkdtemp(join(tmpdir(), 'etherply-nats-')), await freePort(), config, domain);
     await server.restart();
     return server;
   }
@@ -34,7 +39,8 @@ export class NatsServer {
   async restart(): Promise<void> {
     this.#output = '';
     const file = join(this.#dir, 'nats.conf');
-    await writeFile(file, `listen: 127.0.0.1:${this.port}\njetstream { store_dir: ${this.#store} }\n${this.#config}\n`);
+    const jetstream = `jetstream { store_dir: ${this.#store}${this.#domain ? `, domain: ${this.#domain}` : ''} }`;
+    await writeFile(file, `listen: 127.0.0.1:${this.port}\n${jetstream}\n${this.#config}\n`);
     const child = spawn(await natsServer(), ['-c', file], { stdio: ['ignore', 'ignore', 'pipe'] });
     this.#process = child;
     child.stderr?.on('data', (chunk: Buffer) => {

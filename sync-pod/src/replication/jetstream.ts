@@ -21,7 +21,7 @@ import {
   StreamUnavailableError,
   WrongSequenceError,
 } from './stream.ts';
-import { ensureStream, StreamConfigError, type StreamOptions } from './stream-config.ts';
+import { ensureStream, isThere, StreamConfigError, type StreamOptions } from './stream-config.ts';
 import { liveSubjectOf, originOf, subjectOf } from './subjects.ts';
 
 /** What tells one stream from another, and from what it was before. */
@@ -39,6 +39,7 @@ export interface StreamObserver {
 
 const WRONG_SEQUENCE = new Set([10071, 10164]);
 const NO_MESSAGES = 404;
+const AFTER_HEADER = 'EtherPly-After';
 const ROLLUP_HEADER = 'EtherPly-Rollup';
 const rollups: readonly Rollup[] = ['summary', 'reset'];
 const OBJECT_HEADER = 'EtherPly-Object';
@@ -48,7 +49,7 @@ const BATCH = 256;
 const BATCH_BYTES = 4 << 20;
 const TIMEOUT_MS = 5000;
 const FIRST_RETRY_MS = 250;
-const LAST_RETRY_MS = 5000;
+const LAST_RETRY_MS = 2000;
 
 /** The stream of a cluster, in NATS JetStream. */
 export class JetStream implements Stream {
@@ -57,6 +58,7 @@ export class JetStream implements Stream {
   readonly #options: StreamOptions;
   readonly #observer: StreamObserver;
   readonly #payloads: PayloadStore;
+  readonly #payloadsOf: ReadonlyMap<string, PayloadStore>;
   #client: JetStreamClient | undefined;
   #manager: JetStreamManager | undefined;
   #problem = '';
@@ -70,7 +72,12 @@ export class JetStream implements Stream {
     this.#options = options;
     this.#observer = observer;
     this.origins = [options.cluster, ...options.regions.map(({ name }) => name)];
-    this.#payloads = new PayloadStore(nats, options.cluster, options.replicas);
+    const { cluster, replicas, regions } = options;
+    this.#payloads = new PayloadStore(nats, cluster, { replicas });
+    const others = regions.map(
+      ({ name, domain }) => [name, new PayloadStore(nats, name, { replicas, domain })] as const,
+    );
+    this.#payloadsOf = new Map([[cluster, this.#payloads], ...others]);
     nats.observe({
       connected: (connection) => {
         this.#client ??= jetstream(connection, { timeout: TIMEOUT_MS });
@@ -95,12 +102,13 @@ export class JetStream implements Stream {
 
   async publish(workspace: WorkspaceId, publication: Publication): Promise<number> {
     const { client } = this.#mustBeReady();
-    const { bytes, id, expected, rollup } = publication;
+    const { bytes, id, expected, rollup, after } = publication;
     const subject = subjectOf(this.#options.cluster, workspace);
     const hdrs = headers();
     if (rollup !== undefined) {
       hdrs.set('Nats-Rollup', 'sub');
       hdrs.set(ROLLUP_HEADER, rollup);
+      if (after !== undefined) hdrs.set(AFTER_HEADER, after);
     }
     const isLarge = bytes.length > this.#maxPayload - HEADER_BYTES;
     try {
@@ -135,6 +143,19 @@ export class JetStream implements Stream {
         yield this.#messageOf(subject, message.seq, message.header, message.data);
       }
     }
+  }
+
+  /** The objects that messages of a subject name. */
+  async #namedOn(subject: string): Promise<Set<string>> {
+    const named = new Set<string>();
+    for (let next = 1, batch = await this.#batch(next, subject); batch.length > 0; ) {
+      for (const { seq, header } of batch) {
+        named.add(header.get(OBJECT_HEADER));
+        next = seq + 1;
+      }
+      batch = await this.#batch(next, subject);
+    }
+    return named;
   }
 
   async #batch(first: number, subject: string): Promise<StoredMsg[]> {
@@ -180,6 +201,29 @@ export class JetStream implements Stream {
     });
   }
 
+  /**
+   * Deletes the objects that no message names any more.
+   * @param olderThan Unix milliseconds; a message may be about to name a younger one
+   * @returns how many
+   * @throws StreamUnavailableError
+   */
+  async sweepPayloads(olderThan: number): Promise<number> {
+    try {
+      const old = await this.#payloads.olderThan(olderThan);
+      const unnamed: string[] = [];
+      for (const subject of new Set(old.map((object) => object.subject))) {
+        const named = await this.#namedOn(subject);
+        unnamed.push(
+          ...old.flatMap((object) => (object.subject === subject && !named.has(object.name) ? [object.name] : [])),
+        );
+      }
+      for (const name of unnamed) await this.#payloads.delete(name);
+      return unnamed.length;
+    } catch (error) {
+      throw this.#unavailable(error);
+    }
+  }
+
   /** @throws StreamUnavailableError */
   async facts(): Promise<Facts> {
     try {
@@ -205,16 +249,17 @@ export class JetStream implements Stream {
       origin: originOf(subject),
       sequence,
       id: hdrs.get('Nats-Msg-Id'),
+      after: hdrs.get(AFTER_HEADER) || undefined,
       rollup: rollups.find((rollup) => rollup === hdrs.get(ROLLUP_HEADER)),
-      content: () => (object === '' ? data : this.#payload(object)),
+      content: () => (object === '' ? data : this.#payload(originOf(subject), object)),
     };
   }
 
-  async #payload(name: string): Promise<Uint8Array> {
+  async #payload(origin: string, name: string): Promise<Uint8Array> {
     let bytes: Uint8Array | undefined;
     try {
       this.#mustBeReady();
-      bytes = await this.#payloads.get(name);
+      bytes = await this.#payloadsOf.get(origin)?.get(name);
     } catch (error) {
       throw this.#unavailable(error);
     }
@@ -233,21 +278,34 @@ export class JetStream implements Stream {
   async #ensure(connection: NatsConnection): Promise<void> {
     this.#ensuring += 1;
     const turn = this.#ensuring;
-    for (let retryMs = FIRST_RETRY_MS; turn === this.#ensuring && !this.#isClosed; retryMs *= 2) {
+    const isWanted = () => turn === this.#ensuring && !this.#isClosed;
+    for (let retryMs = FIRST_RETRY_MS; isWanted(); retryMs = Math.min(2 * retryMs, LAST_RETRY_MS)) {
       try {
         this.#manager ??= await jetstreamManager(connection, { timeout: TIMEOUT_MS });
-        await ensureStream(this.#manager, this.#options);
-        this.#payloads.forget();
-        if (turn !== this.#ensuring || this.#isClosed) return;
-        this.#isReady = true;
-        this.#observer.connected();
-        return;
+        const reachable = await this.#reachableRegions(connection);
+        await ensureStream(this.#manager, this.#options, reachable);
+        if (!isWanted()) return;
+        if (!this.#isReady) {
+          this.#payloads.forget();
+          this.#isReady = true;
+          this.#observer.connected();
+        }
+        if (reachable.length === this.#options.regions.length) return;
+        retryMs = LAST_RETRY_MS;
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
         this.#problem = error instanceof StreamConfigError ? reason : `the stream cannot be used: ${reason}`;
       }
-      await new Promise((resolve) => setTimeout(resolve, Math.min(retryMs, LAST_RETRY_MS)).unref());
+      await new Promise((resolve) => setTimeout(resolve, retryMs).unref());
     }
+  }
+
+  async #reachableRegions(connection: NatsConnection): Promise<string[]> {
+    const asked = this.#options.regions.map(async ({ name, domain }) => {
+      const options = { timeout: TIMEOUT_MS, checkAPI: false, ...(domain !== undefined && { domain }) };
+      return (await isThere(await jetstreamManager(connection, options), name)) ? name : [];
+    });
+    return (await Promise.all(asked)).flat();
   }
 
   /** @throws StreamUnavailableError */

@@ -38,13 +38,17 @@ export class NatsClient {
     this.#observers.push(observer);
   }
 
-  /** Every message on a subject, as long as there is a connection. Gives what ends it. */
-  subscribe(subject: string, received: (message: Msg) => void): () => void {
+  /**
+   * Every message on a subject, as long as there is a connection. Gives what ends it.
+   * @param queue of those with the same queue one gets each message
+   */
+  subscribe(subject: string, received: (message: Msg) => void, queue?: string): () => void {
     let subscription: Subscription | undefined;
     let isEnded = false;
     const start = () => {
       if (isEnded) return;
       subscription = this.#connection?.subscribe(subject, {
+        ...(queue !== undefined && { queue }),
         callback: (error, message) => {
           if (error === null) received(message); // what is lost is missed by whoever needs it
         },

@@ -1,4 +1,4 @@
-import { StorageType } from '@nats-io/jetstream';
+import { jetstream, StorageType } from '@nats-io/jetstream';
 import { type ObjectStore, Objm } from '@nats-io/obj';
 import type { NatsClient } from './nats-client.ts';
 import { StreamUnavailableError } from './stream.ts';
@@ -8,12 +8,19 @@ export class PayloadStore {
   readonly #nats: NatsClient;
   readonly #bucket: string;
   readonly #replicas: number;
+  readonly #domain: string | undefined;
   #store: Promise<ObjectStore> | undefined;
 
-  constructor(nats: NatsClient, cluster: string, replicas: number) {
+  /** @param domain the JetStream domain that it is in, where that is not the own one */
+  constructor(
+    nats: NatsClient,
+    cluster: string,
+    { replicas, domain }: { replicas: number; domain?: string | undefined },
+  ) {
     this.#nats = nats;
     this.#bucket = `${cluster}-payloads`;
     this.#replicas = replicas;
+    this.#domain = domain;
   }
 
   /** Keeps `bytes` for a message on `subject`; the same bytes under the same name may be kept by several at once. */
@@ -52,7 +59,7 @@ export class PayloadStore {
   #opened(): Promise<ObjectStore> {
     const { connection } = this.#nats;
     if (connection === undefined) throw new StreamUnavailableError(this.#nats.problem);
-    this.#store ??= new Objm(connection)
+    this.#store ??= new Objm(jetstream(connection, { ...(this.#domain !== undefined && { domain: this.#domain }) }))
       .create(this.#bucket, { storage: StorageType.File, replicas: this.#replicas })
       .catch((error: unknown) => {
         this.#store = undefined;

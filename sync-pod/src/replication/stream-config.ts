@@ -31,22 +31,42 @@ export class StreamConfigError extends Error {
   override readonly name = 'StreamConfigError';
 }
 
-/** Makes the stream where it is not there, and changes what can be changed. @throws StreamConfigError */
-export async function ensureStream(jsm: JetStreamManager, options: StreamOptions): Promise<StreamInfo> {
-  const wanted = configOf(options);
+/**
+ * Makes the stream where it is not there, and changes what can be changed.
+ * @param reachable of the regions those whose streams are there: a server that does not find one looks for it a minute later
+ * @throws StreamConfigError
+ */
+export async function ensureStream(
+  jsm: JetStreamManager,
+  options: StreamOptions,
+  reachable: readonly string[],
+): Promise<void> {
   const found = await infoOf(jsm, options.cluster);
-  if (found === undefined) return jsm.streams.add(wanted);
+  if (found === undefined) {
+    await jsm.streams.add(configOf(options, reachable));
+    return;
+  }
+  const had = (found.config.sources ?? []).map(({ name }) => name);
+  const wanted = configOf(options, [...reachable, ...had]);
   if (found.config.storage !== wanted.storage || found.config.retention !== wanted.retention) {
     throw new StreamConfigError(
       `the stream ${options.cluster} has ${found.config.storage} storage and ${found.config.retention} retention, which cannot ` +
         `be changed to ${wanted.storage} and ${wanted.retention}: set ETHERPLY_STREAM_RETENTION, or choose another ETHERPLY_CLUSTER`,
     );
   }
-  if (isAsWanted(found.config, wanted)) return found;
-  return jsm.streams.update(options.cluster, { ...found.config, ...wanted });
+  if (!isAsWanted(found.config, wanted)) await jsm.streams.update(options.cluster, { ...found.config, ...wanted });
 }
 
-function configOf(options: StreamOptions) {
+/** Whether there is a stream of this name. */
+export async function isThere(jsm: JetStreamManager, name: string): Promise<boolean> {
+  try {
+    return (await infoOf(jsm, name)) !== undefined;
+  } catch {
+    return false; // nobody answers for it
+  }
+}
+
+function configOf(options: StreamOptions, reachable: readonly string[]) {
   const { cluster, replicas, retention, maxAgeSeconds, maxBytes, duplicateSeconds, regions } = options;
   return {
     name: cluster,
@@ -63,12 +83,18 @@ function configOf(options: StreamOptions) {
     allow_rollup_hdrs: true,
     republish: { src: '>', dest: liveDestination(cluster) },
     // Only what was born there: what a region has from another one does not come back to that.
-    sources: regions.map(({ name, domain }) => ({
-      name,
-      filter_subject: allSubjectsOf(name),
-      ...(domain !== undefined && { external: { api: `$JS.${domain}.API`, deliver: '' } }),
-    })),
+    sources: regions.flatMap(({ name, domain }) => (reachable.includes(name) ? [sourceOf(name, domain)] : [])),
   } satisfies Partial<StreamConfig>;
+}
+
+function sourceOf(name: string, domain: string | undefined) {
+  return {
+    name,
+    filter_subject: allSubjectsOf(name),
+    // Without it a server begins where the other stream is when it reaches that first, and what was before is missing.
+    opt_start_seq: 1,
+    ...(domain !== undefined && { external: { api: `$JS.${domain}.API`, deliver: '' } }),
+  };
 }
 
 async function infoOf(jsm: JetStreamManager, name: string): Promise<StreamInfo | undefined> {

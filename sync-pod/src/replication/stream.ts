@@ -16,6 +16,8 @@ export interface StreamMessage {
   readonly id: string;
   /** Where those of its subject before it are gone. */
   readonly rollup: Rollup | undefined;
+  /** The id of the last of those, where it says so. */
+  readonly after: string | undefined;
   /** Fetched where it lies in the object store. @throws StreamUnavailableError */
   readonly content: () => Uint8Array | Promise<Uint8Array>;
 }
@@ -33,6 +35,8 @@ export interface Publication {
   /** Where given: the message goes in only if the last one of its subject has this number; 0: if there is none. */
   readonly expected?: number;
   readonly rollup?: Rollup | undefined;
+  /** The id of the last message of its subject before it, for those who read it where that is gone. */
+  readonly after?: string | undefined;
 }
 
 /** The messages of all workspaces, in one order for each. Carries them and never looks inside. */

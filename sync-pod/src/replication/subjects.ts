@@ -28,6 +28,11 @@ export function allSubjectsOf(cluster: string): string {
   return `${cluster}.ops.>`;
 }
 
+/** Where other regions ask a cluster for what only their home region does. */
+export function homeSubjectOf(cluster: string): string {
+  return `${cluster}.home`;
+}
+
 /** The last two tokens of every subject that is about a workspace. */
 export function tail(workspace: WorkspaceId): string {
   const colon = workspace.indexOf(':');

@@ -70,9 +70,9 @@ export class Inbox {
     this.#queue.shift();
   }
 
-  /** The number of the last message of an origin that was handed over; 0: none. */
-  sequenceOf(origin: string): number {
-    return this.#frontier.get(origin)?.sequence ?? 0;
+  /** The last message of an origin that was handed over. */
+  lastOf(origin: string): Mark | undefined {
+    return this.#frontier.get(origin);
   }
 
   /** From now on messages come in. */
@@ -87,7 +87,7 @@ export class Inbox {
 
   /** A message of this pod went in right after the last one of its origin. */
   passed(origin: string, mark: Mark): void {
-    if (mark.sequence > this.sequenceOf(origin)) this.#frontier.set(origin, mark);
+    if (mark.sequence > this.#sequenceOf(origin)) this.#frontier.set(origin, mark);
   }
 
   /**
@@ -108,9 +108,9 @@ export class Inbox {
   async audit(): Promise<void> {
     if (this.#reading !== undefined) return;
     for (const origin of this.#stream.origins) {
-      for await (const message of this.#stream.read(this.#workspace, origin, this.sequenceOf(origin) + 1)) {
+      for await (const message of this.#stream.read(this.#workspace, origin, this.#sequenceOf(origin) + 1)) {
         // One that came in since it was asked is not missing.
-        if (message.sequence <= this.sequenceOf(origin)) continue;
+        if (message.sequence <= this.#sequenceOf(origin)) continue;
         this.#edge.gap();
         return this.catchUp();
       }
@@ -141,15 +141,21 @@ export class Inbox {
     });
   }
 
+  #sequenceOf(origin: string): number {
+    return this.#frontier.get(origin)?.sequence ?? 0;
+  }
+
   #accepts(message: LiveMessage): boolean {
-    const last = this.sequenceOf(message.origin);
+    const last = this.#sequenceOf(message.origin);
     if (message.sequence <= last || message.previous !== last) return false;
-    this.#accept(message, message.rollup === 'summary');
+    this.#accept(message);
     return true;
   }
 
-  #accept(message: StreamMessage, isComplete: boolean): void {
-    const { origin, sequence, id } = message;
+  #accept(message: StreamMessage): void {
+    const { origin, sequence, id, rollup, after } = message;
+    // From another region it may say what some messages said that never came here.
+    const isComplete = rollup === 'summary' && after !== undefined && after === this.#frontier.get(origin)?.id;
     this.#frontier.set(origin, { sequence, id });
     const isKnown = this.#edge.isEcho(id) || isComplete;
     if (isKnown && this.#queue.length === 0) {
@@ -165,9 +171,9 @@ export class Inbox {
       this.#isAskedAgain = false;
       // By number, over all origins: what one region built on what another wrote comes after it.
       const unread = this.#stream.origins.map((origin) => this.#unread(origin));
-      for await (const message of merged(unread, ({ sequence }) => sequence)) this.#accept(message, false);
+      for await (const message of merged(unread, ({ sequence }) => sequence)) this.#accept(message);
       for (const message of this.#buffered.splice(0)) {
-        if (message.sequence > this.sequenceOf(message.origin) && !this.#accepts(message)) this.#isAskedAgain = true;
+        if (message.sequence > this.#sequenceOf(message.origin) && !this.#accepts(message)) this.#isAskedAgain = true;
       }
     } while (this.#isAskedAgain);
   }

@@ -165,7 +165,8 @@ export class Replica {
     const { stream, observer } = this.#replication;
     const [origin = ''] = stream.origins;
     const id = messageId(this.#workspace, bytes);
-    const publication = { bytes, id, rollup, expected: this.inbox.sequenceOf(origin) };
+    const last = this.inbox.lastOf(origin);
+    const publication = { bytes, id, rollup, after: last?.id, expected: last?.sequence ?? 0 };
     const awaited = { id, isIn: false };
     this.#awaited = awaited;
     try {

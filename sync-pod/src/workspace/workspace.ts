@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { CLOSE, type Durability, type WorkspaceId, type WorkspaceSettings } from '@etherply/protocol';
 import { TokenBucket } from '../limits/token-bucket.ts';
 import { StreamUnavailableError } from '../replication/stream.ts';
@@ -13,6 +14,7 @@ import { type Checkpoint, NO_CHECKPOINT } from './checkpoint.ts';
 import { type PlanControl, planDeletion, planSettings } from './control.ts';
 import { Deliveries } from './delivery.ts';
 import { encodeEnvelope, STATE_KIND } from './envelope.ts';
+import type { Home } from './home.ts';
 import { Intake } from './intake.ts';
 import type { WorkspaceQuota } from './quota.ts';
 import { Replica, type Replication } from './replica.ts';
@@ -68,6 +70,8 @@ interface Edge {
   readonly historyWork: HistoryWork;
   /** Where other pods have it, too. */
   readonly replication: Replication | undefined;
+  /** Another region that gives workspaces their order. */
+  readonly home: Home | undefined;
   /** Unix milliseconds. */
   readonly now: () => number;
 }
@@ -81,6 +85,10 @@ interface Job {
 
 /** For how long a workspace stands still where the stream does not answer. */
 const PATIENCE_MS = 5000;
+/** For how long what another region did may take to come here before it is acked without. */
+const ARRIVAL_MS = 2000;
+/** So many messages go to another region at once. */
+const MAX_FORWARDED = 500;
 /** So many messages wait for the stream where it gives the order. */
 const MAX_WAITING = 10_000;
 /** So often others may be first before a state is given up. */
@@ -113,6 +121,8 @@ export class Workspace implements Committer {
   #step: Step | undefined;
   #down = false;
   #quiet: (() => void)[] = [];
+  /** Called when something has come in. */
+  #arrived: (() => void) | undefined;
 
   constructor(id: WorkspaceId, stored: Stored, edge: Edge) {
     this.id = id;
@@ -224,12 +234,21 @@ export class Workspace implements Committer {
 
   /** Resolves when the settings are durable and in force. */
   configure(settings: WorkspaceSettings): Promise<Outcome> {
-    return this.#control((state) => planSettings(this.id, state, settings, this.#edge.now()));
+    const { home } = this.#edge;
+    if (home === undefined) return this.#control((state) => planSettings(this.id, state, settings, this.#edge.now()));
+    const isHere = () => isDeepStrictEqual(this.#state.settings, settings);
+    return this.#controlAtHome(() => home.configure(this.id, settings), isHere);
   }
 
   /** Resolves when nothing is left of the workspace but that it was deleted; who is in it is sent away. */
   delete(): Promise<Outcome> {
-    return this.#control((state) => planDeletion(this.id, state, this.#edge.now()));
+    const { home } = this.#edge;
+    if (home === undefined) return this.#control((state) => planDeletion(this.id, state, this.#edge.now()));
+    const { epoch } = this.#state;
+    return this.#controlAtHome(
+      () => home.delete(this.id),
+      () => this.#state.epoch > epoch,
+    );
   }
 
   /**
@@ -318,7 +337,10 @@ export class Workspace implements Committer {
     const { replication, historyWork } = this.#edge;
     if (replication === undefined) return;
     const replica = new Replica(this.id, replication, checkpoint, {
-      arrived: () => this.#edge.schedule(this),
+      arrived: () => {
+        this.#arrived?.();
+        this.#edge.schedule(this);
+      },
       published: () => this.#published(),
       failed: (error) => this.#edge.failed(this.id, error),
     });
@@ -361,7 +383,9 @@ export class Workspace implements Committer {
   /** What is waiting, after what has come in; undefined where a job goes on with it. */
   #plan(absorption: Absorption | undefined): Step | undefined {
     if (this.#isLinearised) {
-      this.#jobs.push({ work: () => this.#linearise(), refuse: () => undefined });
+      const { home } = this.#edge;
+      const work = home === undefined ? () => this.#linearise() : () => this.#forward(home);
+      this.#jobs.push({ work, refuse: () => undefined });
       return absorption && this.#stepOf(absorption, undefined);
     }
     const sorted = this.#sort(this.#waiting.splice(0));
@@ -411,6 +435,40 @@ export class Workspace implements Committer {
       throw error;
     }
     if (turn !== undefined) await this.#commit(this.#linearisedStep(turn));
+  }
+
+  /** Where another region gives the order, what is waiting is sent there. When it is acked it has come back, as a rule. */
+  async #forward(home: Home): Promise<void> {
+    const submissions = this.#waiting.splice(0, MAX_FORWARDED);
+    let outcomes: readonly Outcome[] = [];
+    try {
+      outcomes = await home.submit(this.id, submissions);
+      const heads = outcomes.findLast((outcome) => outcome.ok)?.heads;
+      if (heads !== undefined) await this.#arrival(() => this.strategy.since(heads) !== null);
+    } finally {
+      const heads = this.strategy.heads();
+      for (const [i, { settle }] of submissions.entries()) {
+        const outcome = outcomes[i] ?? UNAVAILABLE;
+        settle(outcome.ok ? { ok: true, heads } : outcome);
+      }
+    }
+  }
+
+  /** Takes in what comes until this holds, or it has taken long. */
+  async #arrival(isHere: () => boolean): Promise<void> {
+    const end = performance.now() + ARRIVAL_MS;
+    for (;;) {
+      await this.#intake?.takeAll();
+      const left = end - performance.now();
+      if (isHere() || left <= 0) return;
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, left);
+        this.#arrived = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
   }
 
   #sort(submissions: readonly Submission[]): Sorted {
@@ -499,6 +557,17 @@ export class Workspace implements Committer {
         return;
       }
       this.#enqueue({ work: async () => settle(await this.#carryOut(plan)), refuse: () => settle(UNAVAILABLE) });
+    });
+  }
+
+  #controlAtHome(ask: () => Promise<Outcome>, isHere: () => boolean): Promise<Outcome> {
+    return new Promise((settle) => {
+      const work = async () => {
+        const outcome = await ask();
+        if (outcome.ok) await this.#arrival(isHere);
+        settle(outcome);
+      };
+      this.#enqueue({ work, refuse: () => settle(UNAVAILABLE) });
     });
   }
 

@@ -9,6 +9,7 @@ import { Audit } from './audit.ts';
 import type { Broadcaster } from './broadcaster.ts';
 import { decodeCheckpoint, NO_CHECKPOINT } from './checkpoint.ts';
 import { Compaction, CompactionFailed } from './compaction.ts';
+import type { Home } from './home.ts';
 import { IdleQueue } from './idle-queue.ts';
 import type { Replication } from './replica.ts';
 import { readHistory } from './stored-history.ts';
@@ -24,6 +25,8 @@ interface Options {
   readonly historyWork: HistoryWork;
   /** Where other pods have the same workspaces. */
   readonly replication: Replication | undefined;
+  /** Where another region gives workspaces their order. */
+  readonly home: Home | undefined;
   readonly limits: WorkspaceLimits;
   readonly broadcaster: Broadcaster;
   readonly observer: CommitObserver;
@@ -254,7 +257,7 @@ export class Workspaces {
   }
 
   async #load(id: WorkspaceId): Promise<Workspace> {
-    const { broadcaster, now, compactFromBytes, limits, historyWork, replication, onUpdated } = this.#options;
+    const { broadcaster, now, compactFromBytes, limits, historyWork, replication, home, onUpdated } = this.#options;
     const { loop } = this.#slotOf(id);
     const stored = await this.#read(id);
     const workspace = new Workspace(id, stored, {
@@ -264,6 +267,7 @@ export class Workspaces {
       limits,
       historyWork,
       replication,
+      home,
       updated: onUpdated,
       failed: this.#options.onFailed,
       schedule: (one) => loop.schedule(one),

@@ -4,7 +4,10 @@ import { Pod, until } from '../pod.ts';
 interface ClusterOptions {
   readonly pods: number;
   readonly env?: Record<string, string>;
+  /** More of the configuration of the nats-server. */
   readonly nats?: string;
+  /** Of its JetStream. */
+  readonly domain?: string;
 }
 
 /** Several sync pods on one nats-server. */
@@ -18,9 +21,8 @@ export class Cluster {
     this.#env = { ETHERPLY_NATS_URL: nats.url, ...env };
   }
 
-  /** @param nats more of the configuration of the nats-server */
-  static async start({ pods, env = {}, nats = '' }: ClusterOptions): Promise<Cluster> {
-    const cluster = new Cluster(await NatsServer.start(nats), env);
+  static async start({ pods, env = {}, nats, domain }: ClusterOptions): Promise<Cluster> {
+    const cluster = new Cluster(await NatsServer.start(nats, domain), env);
     await Promise.all(Array.from({ length: pods }, () => cluster.add()));
     return cluster;
   }

@@ -11,12 +11,16 @@ export class NatsProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #fate: () => Fate;
+  #isBlocked = false;
   /** How many messages had another fate than to pass. */
   mistreated = 0;
 
   private constructor(upstream: string, fate: () => Fate) {
     this.#fate = fate;
-    this.#server = createServer((socket) => this.#join(socket, createConnection(Number(upstream), '127.0.0.1')));
+    this.#server = createServer((socket) => {
+      if (this.#isBlocked) socket.destroy();
+      else this.#join(socket, createConnection(Number(upstream), '127.0.0.1'));
+    });
   }
 
   /**
@@ -39,6 +43,16 @@ export class NatsProxy {
   /** Ends all connections; pods may connect again at once. */
   cut(): void {
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  /** Lets nobody through until `unblock`. */
+  block(): void {
+    this.#isBlocked = true;
+    this.cut();
+  }
+
+  unblock(): void {
+    this.#isBlocked = false;
   }
 
   async stop(): Promise<void> {

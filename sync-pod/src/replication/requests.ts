@@ -1,0 +1,36 @@
+import type { Msg } from '@nats-io/transport-node';
+import type { NatsClient } from './nats-client.ts';
+import { StreamUnavailableError } from './stream.ts';
+
+const TIMEOUT_MS = 5000;
+/** Of the pods of a cluster one answers. */
+const QUEUE = 'etherply';
+
+/** Asks one of the pods that serve a subject. @throws StreamUnavailableError where it is unknown whether it did what it was asked */
+export async function request(nats: NatsClient, subject: string, bytes: Uint8Array): Promise<Uint8Array> {
+  const { connection } = nats;
+  if (connection === undefined) throw new StreamUnavailableError(nats.problem);
+  try {
+    return (await connection.request(subject, bytes, { timeout: TIMEOUT_MS })).data;
+  } catch (error) {
+    throw new StreamUnavailableError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
+
+/** The most bytes that one request may have; undefined where there is no connection yet. */
+export function maxRequestBytes({ connection }: NatsClient): number | undefined {
+  return connection?.info?.max_payload;
+}
+
+/** Answers what is asked on a subject, as one of several that could; who gets no answer asks again. */
+export function serve(
+  nats: NatsClient,
+  subject: string,
+  answer: (bytes: Uint8Array) => Promise<Uint8Array>,
+  failed: (error: unknown) => void,
+): void {
+  const received = (message: Msg) => {
+    answer(message.data).then((bytes) => message.respond(bytes), failed);
+  };
+  nats.subscribe(subject, received, QUEUE);
+}
