@@ -34,6 +34,12 @@ interface AutomergePlan extends Plan {
   readonly entries: readonly (Entry | undefined)[];
 }
 
+/** A change as it is read, with the timestamps of its writes in Unix microseconds where they are known. */
+interface Arrived {
+  readonly decoded: DecodedWrites;
+  readonly timestamps: readonly number[];
+}
+
 /** From here on encoding or decoding a change would hold the event loop for more than some 10 ms. */
 const HEAVY_OPS = 4096;
 const HEAVY_BYTES = 32 * 1024;
@@ -93,13 +99,13 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
       actor: this.#actor,
       seq: this.#progress.seq(this.#actor) + 1,
       startOp: this.#nextOp,
-      deps: this.heads(),
+      deps: this.#frontier.tips,
       time: Math.floor(nowMs / 1000),
       message: authorsText(users),
     };
     if (nextOp - this.#nextOp >= HEAVY_OPS) return this.#encodeLater(header, writes, unrefused);
     const { bytes, hash } = encodeWrites(header, writes);
-    return { ...unrefused, data: bytes, heads: [hash], hash };
+    return { ...unrefused, data: bytes, heads: this.#frontier.headsWith(hash), hash };
   }
 
   async #encodeLater(
@@ -108,7 +114,7 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
     unrefused: Omit<AutomergePlan, 'data' | 'heads' | 'hash'>,
   ): Promise<AutomergePlan> {
     const { bytes, hash } = await this.#heavyWork.encode(header, writes);
-    return { ...unrefused, data: bytes, heads: [hash], hash };
+    return { ...unrefused, data: bytes, heads: this.#frontier.headsWith(hash), hash };
   }
 
   commit(plan: AutomergePlan, ops: readonly Op[], position: number): void {
@@ -122,7 +128,7 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
     }
     this.#nextOp = plan.nextOp;
     this.#progress.advance(this.#actor, plan.nextOp);
-    this.#frontier.advance(plan.hash, this.heads(), position);
+    this.#frontier.advance(plan.hash, this.#frontier.tips, position);
   }
 
   receive({ data, timestamps }: StrategyRecord, position: number): Received | Promise<Received> {
@@ -151,16 +157,27 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
       this.#progress.hold(actor, seq, record);
       return [];
     }
-    const written = this.#apply(decoded, record.timestamps, position);
-    for (let held = this.#progress.takeNext(actor); held !== undefined; held = this.#progress.takeNext(actor)) {
-      written.push(...this.#apply(decodeWrites(held.data), held.timestamps, position));
+    const written: string[] = [];
+    let next: Arrived | undefined = { decoded, timestamps: record.timestamps };
+    while (next !== undefined) {
+      const { change, writes } = next.decoded;
+      this.#apply(next, position);
+      for (const { key } of writes) written.push(key);
+      const held = this.#progress.takeNext(actor);
+      next = held && { decoded: decodeWrites(held.data), timestamps: held.timestamps };
+      // Who has a state between two changes of this record does not have all that is in it.
+      this.#frontier.advance(change.hash, change.deps, next === undefined ? position : position - 1);
     }
     return written;
   }
 
   /** Each op takes away those that it replaces, whether they have come already or not, and is there unless it has been replaced. */
-  #apply({ change, writes }: DecodedWrites, timestamps: readonly number[], position: number): string[] {
+  #apply({ decoded, timestamps }: Arrived, position: number): void {
+    const { change, writes } = decoded;
     const { actor } = change;
+    const nextOp = change.startOp + change.opCount;
+    // First: its ops may also replace each other.
+    this.#progress.advance(actor, nextOp);
     for (const [i, { key, counter, json, pred }] of writes.entries()) {
       const replaced = new Set(pred);
       const entries = (this.#registers.get(key)?.entries ?? []).filter((entry) => !replaced.has(idOf(entry)));
@@ -172,11 +189,7 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
       entries.sort((a, b) => b.counter - a.counter || (a.actor < b.actor ? 1 : -1));
       this.#set(key, { entries, timestamp: entries[0]?.timestamp ?? timestamp, position });
     }
-    const nextOp = change.startOp + change.opCount;
-    this.#progress.advance(actor, nextOp);
     this.#nextOp = Math.max(this.#nextOp, nextOp);
-    this.#frontier.advance(change.hash, change.deps, position);
-    return writes.map(({ key }) => key);
   }
 
   since(heads: readonly string[]): RegisterView[] | null {

@@ -1,6 +1,7 @@
 import { Encoder } from 'cbor-x';
 import { z } from 'zod';
 import { progressForm } from './actor-progress.ts';
+import { frontierForm } from './frontier.ts';
 
 /** One value that a key holds: more than one only where actors wrote concurrently. */
 export interface Entry {
@@ -19,13 +20,10 @@ export interface Register {
   readonly position: number;
 }
 
-const frontier = z.object({
-  heads: z.array(z.string()),
+const frontier = frontierForm.extend({
   nextOp: z.int(),
   progress: progressForm,
   gone: z.array(z.string()),
-  named: z.array(z.string()),
-  known: z.array(z.tuple([z.string(), z.int()])),
 });
 /** What there is besides the registers. */
 export type Rest = z.infer<typeof frontier>;
