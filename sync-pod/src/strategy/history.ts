@@ -34,7 +34,7 @@ export interface HistoryReader {
   pack(history: StoredHistory): Promise<Uint8Array>;
   /** Newest first; null where there is no record named `before`. */
   page(history: StoredHistory, page: Page): HistoricRecord[] | null;
-  /** All records, each after those of its actor before it. */
+  /** All records, also those that are held back; as a rule each after those that it depends on. */
   records(history: StoredHistory): Promise<StrategyRecord[]>;
   /** Each live key with its value's text as it was at `heads`; null where they are not known. */
   stateAt(history: StoredHistory, heads: readonly string[]): Promise<[key: string, json: string][] | null>;

@@ -3,7 +3,7 @@ import type { HistoricRecord, HistoryReader, Page, StoredHistory } from '../hist
 import { authorsOf } from './authorship.ts';
 import { AutomergeStrategy } from './automerge-strategy.ts';
 import { changeHash, decodeWrites } from './change.ts';
-import { cutChanges, isUncompressed } from './change-header.ts';
+import { cutChunks, isChange, isUncompressed } from './change-header.ts';
 import { heavyWork } from './heavy-work.ts';
 
 /** Reads history that is an Automerge document and the changes after it. */
@@ -67,14 +67,16 @@ function describe(change: Uint8Array): HistoricRecord {
   };
 }
 
-/** All changes: as a rule each after those that it depends on, and always after those of its actor before it. */
+/** All changes, as a rule each after those that it depends on. */
 function changesOf({ packed, rest }: StoredHistory): Uint8Array[] {
   // A handle below the documents: JavaScript objects of all that is in them would only be made to be thrown away.
   const backend = getBackend(init());
-  backend.loadIncremental(packed);
+  const chunks = cutChunks(packed);
+  for (const chunk of chunks) if (!isChange(chunk)) backend.loadIncremental(chunk);
   const before = backend.getChanges([]);
   backend.free();
-  return [...before, ...cutChanges(rest)];
+  // What waits for changes that have not come stands behind the document; the library would not give it back.
+  return [...before, ...chunks.filter(isChange), ...cutChunks(rest)];
 }
 
 function hashOf(change: Uint8Array): string {

@@ -3,8 +3,14 @@
 
 const TYPE_AT = 8;
 const HEADER_BYTES = 9;
+const DOCUMENT = 0;
 const UNCOMPRESSED = 1;
 const HASH_BYTES = 32;
+
+/** Whether this is a change, and not a whole document. */
+export function isChange(chunk: Uint8Array): boolean {
+  return chunk[TYPE_AT] !== DOCUMENT;
+}
 
 /** Whether a change is stored as it is hashed; a compressed one is read by the library alone. */
 export function isUncompressed(change: Uint8Array): boolean {
@@ -21,15 +27,15 @@ export function actorAndSeq(change: Uint8Array): { actor: string; seq: number } 
   return { actor: name, seq: leb128(change, end).value };
 }
 
-/** The changes in a concatenation. @throws where it ends within one */
-export function cutChanges(bytes: Uint8Array): Uint8Array[] {
-  const changes: Uint8Array[] = [];
+/** The changes and documents in a concatenation. @throws where it ends within one */
+export function cutChunks(bytes: Uint8Array): Uint8Array[] {
+  const chunks: Uint8Array[] = [];
   for (let start = 0; start < bytes.length; ) {
     const { value, end } = leb128(bytes, start + HEADER_BYTES);
-    changes.push(bytes.subarray(start, end + value));
+    chunks.push(bytes.subarray(start, end + value));
     start = end + value;
   }
-  return changes;
+  return chunks;
 }
 
 function leb128(bytes: Uint8Array, start: number): { value: number; end: number } {
