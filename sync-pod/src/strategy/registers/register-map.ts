@@ -79,8 +79,9 @@ export class RegisterMap {
   }
 
   /**
-   * Takes in what another one holds, as the record at `position`: of each key what was written last. What was deleted there so
-   * long ago that nobody remembers it is deleted here, too, where nothing has been written here that is not in there.
+   * Takes in what another one holds, as the record at `position`: of each key what was written last. Where nothing has been
+   * written here that is not in there, it is all as it is there: what was deleted there so long ago that nobody remembers it is
+   * deleted here, too.
    * @returns the keys that hold something else now; null where all that is in `other` is in here
    */
   merge(other: RegisterMap, position: number): string[] | null {
@@ -90,13 +91,16 @@ export class RegisterMap {
     for (const [key, theirs] of other.#registers) {
       const mine = this.#registers.get(key);
       const order = mine === undefined ? 1 : compareStamps(theirs, mine);
-      if (order === 0 || (order < 0 && !isAll)) continue;
+      // Where records have an order of their own, stamps may be equal, or lie the other way round.
+      const isNewer = isAll ? order !== 0 || theirs.json !== mine?.json : order > 0;
+      if (!isNewer) continue;
       this.set(key, { ...theirs, position });
       changed.push(key);
     }
     for (const [key, mine] of isAll ? this.#registers : []) {
       if (mine.json === undefined || other.#registers.has(key)) continue;
-      this.set(key, { ...mine, json: undefined, position });
+      // When it was deleted nobody knows, but that was after it was written.
+      this.set(key, { ...mine, json: undefined, logical: mine.logical + 1, position });
       changed.push(key);
     }
     this.#seen.merge(other.#seen);

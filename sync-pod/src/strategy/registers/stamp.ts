@@ -6,7 +6,7 @@ export interface Stamp {
   readonly actor: string;
 }
 
-/** Positive where `a` happened after `b`. Two stamps of writes to one key are equal only where they are the same write. */
+/** Positive where `a` happened after `b`. */
 export function compareStamps(a: Stamp, b: Stamp): number {
   return a.timestamp - b.timestamp || a.logical - b.logical || (a.actor < b.actor ? -1 : a.actor > b.actor ? 1 : 0);
 }
