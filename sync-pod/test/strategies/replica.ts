@@ -4,7 +4,15 @@ import { heavyWork } from '../../src/strategy/automerge/heavy-work.ts';
 import { histories } from '../../src/strategy/histories.ts';
 import type { HistoricRecord, Page } from '../../src/strategy/history.ts';
 import { createStrategy } from '../../src/strategy/strategies.ts';
-import type { Message, Op, Plan, Strategy, StrategyRecord } from '../../src/strategy/strategy.ts';
+import type {
+  Message,
+  Op,
+  Plan,
+  Received,
+  RegisterView,
+  Strategy,
+  StrategyRecord,
+} from '../../src/strategy/strategy.ts';
 
 export interface Write {
   readonly key: string;
@@ -66,10 +74,20 @@ export class Replica {
     return plan;
   }
 
-  async receive(record: StrategyRecord): Promise<void> {
+  /** Takes in a record of any replica; one that is in already is not logged again, as on a pod. */
+  async receive(record: StrategyRecord): Promise<Received> {
+    const received = await this.strategy.receive(record, this.position + 1);
+    if (received === null) return null;
     this.position += 1;
-    await this.strategy.receive(record, this.position);
     this.tail.push(record.data);
+    return received;
+  }
+
+  /** Takes in all that another one has from its snapshot; what is folded is not part of the history here. */
+  fold(other: Replica, nowMs = START_MS): Received {
+    const folded = this.strategy.fold([...other.strategy.snapshot(nowMs)], this.position + 1);
+    if (folded !== null) this.position += 1;
+    return folded;
   }
 
   /** Goes on from a snapshot of itself, and packs its history. */
@@ -88,6 +106,21 @@ export class Replica {
   async stateAt(heads: readonly string[]): Promise<Map<string, string> | null> {
     const state = await histories[this.name].stateAt(this.#history(), heads);
     return state && new Map(state);
+  }
+
+  /** All records that its history has. */
+  records(): Promise<StrategyRecord[]> {
+    return histories[this.name].records(this.#history());
+  }
+
+  /** The bytes of its history as they are stored. */
+  stored(): Uint8Array {
+    return Buffer.concat([this.packed, ...this.tail]);
+  }
+
+  /** Every live key with its value's text and its time. */
+  view(): Map<string, RegisterView> {
+    return new Map([...this.strategy.view()].map((register) => [register.key, register]));
   }
 
   state(): Map<string, string> {
