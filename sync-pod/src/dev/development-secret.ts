@@ -16,13 +16,18 @@ export async function developmentSecret(dataDir: string): Promise<string> {
   }
 }
 
-/** What `make run` says: how to try it. */
-export async function welcome(secret: string, port: number): Promise<string> {
-  const token = await new SignJWT({ scopes: ['admin'] })
+/** A token that may do everything, for 30 days. */
+export function developmentToken(secret: string): Promise<string> {
+  return new SignJWT({ scopes: ['admin'] })
     .setProtectedHeader({ alg: 'HS256' })
     .setSubject('developer')
     .setExpirationTime('30d')
     .sign(new TextEncoder().encode(secret));
+}
+
+/** What `make run` says: how to try it. */
+export async function welcome(secret: string, port: number): Promise<string> {
+  const token = await developmentToken(secret);
   return `
 EtherPly runs on http://127.0.0.1:${port} in development mode: its secret was made on this machine.
 
