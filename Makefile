@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long check clean bounds replay
+.PHONY: help run cluster test test-long check clean bounds replay
 
 node_modules/.package-lock.json: package-lock.json
 	npm ci --no-audit --no-fund
@@ -18,6 +18,10 @@ help: ## Show the targets
 run: node_modules/.package-lock.json ## Start a sync pod on port 8080 with embedded defaults and show how to try it
 	@npm run --silent build
 	@ETHERPLY_DEV=true ETHERPLY_HOST=127.0.0.1 exec node --initial-heap-size=128 sync-pod/dist/main.js
+
+cluster: node_modules/.package-lock.json ## Start three sync pods, nats-server and HAProxy, and show how to try them: PODS=<1-9>
+	@npm run --silent build
+	@exec node scripts/cluster.mjs $(if $(PODS),--pods "$(PODS)")
 
 check: node_modules/.package-lock.json ## Check formatting, lint rules and types
 	@npm run --silent build
@@ -39,5 +43,5 @@ replay: node_modules/.package-lock.json ## Replay a recorded editing session thr
 	@npm run --silent build
 	@npm run --silent replay -- "$(TRACE)"
 
-clean: ## Remove what was built
-	rm -rf protocol/dist sync-pod/dist client/dist bench/dist
+clean: ## Remove what was built, and the data of make cluster
+	rm -rf protocol/dist sync-pod/dist client/dist bench/dist .cluster
