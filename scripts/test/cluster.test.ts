@@ -145,8 +145,13 @@ describe('a cluster', () => {
     const script = run([]);
     await until(async () => existsSync(join(folder, 'nats.log')));
     script.signal('SIGTERM');
-    expect(await script.ended()).toBe(0);
-    expect(script.output).toBe('');
+    const code = await script.ended();
+    const { output, errors } = script;
+    expect({ code, output, errors }).toEqual({
+      code: 0,
+      output: '',
+      errors: expect.stringMatching(/^ending all.*\n$/),
+    });
     // Nobody has the data any more: another one can serve it.
     await serving('--pods', '1');
   }, 90_000);
