@@ -15,6 +15,7 @@ import { Sockets } from './http/sockets.ts';
 import { SyncRoute } from './http/sync-route.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { Presence } from './presence/presence.ts';
+import { PresenceBus } from './presence/presence-bus.ts';
 import { NatsCredentialsError } from './replication/nats-connection.ts';
 import { startReplication } from './start-replication.ts';
 import { DataDirError, prepareDataDirs } from './storage/data-dir.ts';
@@ -28,6 +29,7 @@ import { Workspaces } from './workspace/workspaces.ts';
 const VERSION = '0.1.0';
 /** So many seconds' worth of ops pass at once after a rest. */
 const BURST_SECONDS = 4;
+const PRESENCE_TIMES = { beatMs: 10_000, answerMs: 50 };
 
 /** Builds and connects all parts of a sync pod, and ends it on a signal. */
 async function main(config: Config): Promise<void> {
@@ -84,6 +86,7 @@ async function main(config: Config): Promise<void> {
   };
   let started: Workspaces | undefined;
   const link = await startReplication({ config, metrics: () => metrics, logger, workspaces: () => started });
+  const presenceBus = link && new PresenceBus(presence, link.presenceBus, PRESENCE_TIMES);
   const workspaces = await Workspaces.start({
     dataDirs: config.dataDirs,
     state,
@@ -214,6 +217,7 @@ async function main(config: Config): Promise<void> {
     await workspaces.settled();
     await workspaces.published();
     sockets.closeAll(config.shutdownTimeoutSeconds * 1000);
+    presenceBus?.close();
     await usage.close();
     await workspaces.close();
     await link?.close();

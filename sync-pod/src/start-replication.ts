@@ -2,10 +2,11 @@ import type { Logger } from 'pino';
 import type { Config } from './config/config.ts';
 import type { Metrics } from './metrics.ts';
 import { JetStream } from './replication/jetstream.ts';
+import { NatsBus } from './replication/nats-bus.ts';
 import { NatsClient } from './replication/nats-client.ts';
 import { natsConnector } from './replication/nats-connection.ts';
 import { StreamUnavailableError } from './replication/stream.ts';
-import { homeSubjectOf } from './replication/subjects.ts';
+import { homeSubjectOf, presenceSubjectOf } from './replication/subjects.ts';
 import type { Home } from './workspace/home.ts';
 import { serveHome } from './workspace/home-service.ts';
 import { RemoteHome } from './workspace/remote-home.ts';
@@ -35,6 +36,8 @@ export interface RunningReplication {
   readonly nats: NatsClient;
   /** Another region that gives workspaces their order. */
   readonly home: Home | undefined;
+  /** Carries what pods tell each other of who is where. */
+  readonly presenceBus: NatsBus;
   /** Why the stream cannot be used now; undefined where it can. */
   readonly problem: () => string | undefined;
   /** The workspaces are there: from now on they are kept up to date. */
@@ -131,6 +134,7 @@ export async function startReplication({
     },
     nats,
     home: homeRegion === cluster ? undefined : new RemoteHome(nats, homeSubjectOf(homeRegion)),
+    presenceBus: new NatsBus(nats, (workspace) => presenceSubjectOf(cluster, workspace)),
     problem: () => stream.problem,
     begin: (all) => {
       const failed = (error: unknown) => logger.error({ err: error }, 'another region was not answered');

@@ -114,7 +114,7 @@ export function restRoutes(options: Options): readonly Route[] {
       scope: 'read',
       summary: 'Who is connected',
       answer: presenceAnswer,
-      handle: async ({ workspace }) => presence.membersText(workspace),
+      handle: ({ workspace }) => presence.askedText(workspace),
     },
     {
       of: 'workspace',

@@ -13,7 +13,7 @@ const LAST_RETRY_MS = 5000;
 export class NatsClient {
   readonly #observers: Observer[] = [];
   /** Asked for before there was a connection. */
-  #waiting: (() => void)[] = [];
+  readonly #waiting = new Set<() => void>();
   #connection: NatsConnection | undefined;
   #problem: string | undefined = 'NATS has not been reached yet';
   #isClosed = false;
@@ -54,10 +54,11 @@ export class NatsClient {
         },
       });
     };
-    if (this.#connection === undefined) this.#waiting.push(start);
+    if (this.#connection === undefined) this.#waiting.add(start);
     else start();
     return () => {
       isEnded = true;
+      this.#waiting.delete(start);
       subscription?.unsubscribe();
     };
   }
@@ -84,7 +85,8 @@ export class NatsClient {
   #connected(connection: NatsConnection): void {
     this.#connection = connection;
     this.#problem = undefined;
-    for (const start of this.#waiting.splice(0)) start();
+    for (const start of this.#waiting) start();
+    this.#waiting.clear();
     for (const { connected } of this.#observers) connected(connection);
   }
 

@@ -33,6 +33,11 @@ export function homeSubjectOf(cluster: string): string {
   return `${cluster}.home`;
 }
 
+/** What the pods of a cluster tell each other of who is in a workspace; no stream keeps it. */
+export function presenceSubjectOf(cluster: string, workspace: WorkspaceId): string {
+  return `${cluster}.presence.${tail(workspace)}`;
+}
+
 /** The last two tokens of every subject that is about a workspace. */
 export function tail(workspace: WorkspaceId): string {
   const colon = workspace.indexOf(':');

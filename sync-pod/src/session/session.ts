@@ -245,12 +245,19 @@ export class Session implements Subscriber {
     }).slice(1, -1);
   }
 
-  /** Tells it who is there, and the others that it is. */
+  /** Tells the others that it is there, and it who is, as soon as other pods have had time to say. */
   #appear(socket: SessionSocket): void {
-    if (this.#presence === undefined) return;
-    this.#presence.join(this.workspaceId, this.userId, this.sessionId);
-    socket.send(`{"type":"presence","snapshot":${this.#presence.membersText(this.workspaceId)}}`);
-    socket.subscribePresence();
+    const presence = this.#presence;
+    if (presence === undefined) return;
+    presence.join(this.workspaceId, this.userId, this.sessionId);
+    const show = () => {
+      if (!this.isOpen) return;
+      socket.send(`{"type":"presence","snapshot":${presence.membersText(this.workspaceId)}}`);
+      socket.subscribePresence();
+    };
+    const opening = presence.opening(this.workspaceId);
+    if (opening === undefined) show();
+    else void opening.then(show);
   }
 
   #handle(frame: ClientFrame, bytes: number): void {
