@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { WebSocket } from 'ws';
 import { type Audience, Presence } from '../src/presence/presence.ts';
-import { Pod, type TestClient, token, until } from './pod.ts';
+import { Pod, token, until } from './pod.ts';
+import { as, hereOn, joined, left, seen, updated } from './presence-frames.ts';
 
 let pod: Pod;
 beforeAll(async () => {
@@ -12,24 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => pod.stop());
 
-const as = async (user: string) => ({ token: await token({ sub: user }) });
-const here = async (workspace: string) => {
-  return presenceAnswer.parse((await pod.request('GET', `/v1/presence/${workspace}`)).body);
-};
-
-/** Takes frames until one says so much of somebody. */
-async function seen(client: TestClient, says: (frame: PresenceFrame) => boolean): Promise<PresenceFrame> {
-  for (;;) {
-    const frame = await client.take('presence');
-    if (says(frame)) return frame;
-  }
-}
-const joined = (user: string) => (frame: PresenceFrame) =>
-  'joined' in frame && frame.joined.some(({ user_id }) => user_id === user);
-const updated = (user: string) => (frame: PresenceFrame) =>
-  'updated' in frame && frame.updated.some(({ user_id }) => user_id === user);
-const left = (user: string) => (frame: PresenceFrame) =>
-  'left' in frame && frame.left.some(({ user_id }) => user_id === user);
+const here = (workspace: string) => hereOn(pod, workspace);
 
 describe('those in a workspace', () => {
   test('see who is there, who comes, what they say of themselves, and who goes', async () => {
