@@ -76,8 +76,12 @@ class Side {
     const nats = new NatsClient(await natsConnector({ urls: [server.url], name: 'test', ...none }));
     const side = new Side(nats, beatMs);
     sides.push(side);
-    await until(async () => nats.problem === undefined);
+    await until(async () => side.isConnected);
     return side;
+  }
+
+  get isConnected(): boolean {
+    return this.#nats.problem === undefined;
   }
 
   join(user: string): void {
@@ -183,6 +187,35 @@ test('what was missed is asked for at the next beat, where nothing changes', asy
   );
   await until(async () => a.users() === 'alice ghost');
   await until(async () => a.users() === 'alice bob');
+});
+
+test('what was missed while there was no connection is asked for as soon as there is one', async () => {
+  const [a, b] = await two(3_600_000);
+  const c = await Side.start(3_600_000);
+  await server.kill();
+  await until(async () => [a, b, c].every((side) => !side.isConnected));
+  b.join('dave');
+  b.presence.leave(workspace, 'of bob');
+  c.join('carol');
+  await server.restart();
+  await until(async () => [a, b, c].every((side) => side.users() === 'alice carol dave'));
+});
+
+test('a list of which a part is missing changes nothing', async () => {
+  const a = await Side.start(3_600_000);
+  a.join('alice');
+  await until(async () => messages.some(({ message }) => message?.type === 'changes'));
+  const list = (part: number, isLast: boolean, user: string) => {
+    const here = [JSON.stringify(entryOf(user))];
+    outsider.publish(subject, encodeMessage({ type: 'list', pod: 'lossy', sequence: 1, part, isLast, here }));
+  };
+  list(0, false, 'bob');
+  list(2, true, 'dave');
+  list(0, false, 'erin');
+  list(1, true, 'frank');
+  await until(async () => a.members().length > 1);
+  expect(a.users()).toBe('alice erin frank');
+  expect(a.frames.flatMap((frame) => ('left' in frame ? frame.left : []))).toEqual([]);
 });
 
 test('what is no message of this version is dropped', async () => {
