@@ -192,7 +192,7 @@ test('what was missed is asked for at the next beat, where nothing changes', asy
 test('what was missed while there was no connection is asked for as soon as there is one', async () => {
   const [a, b] = await two(3_600_000);
   const c = await Side.start(3_600_000);
-  await server.kill();
+  await server.end('SIGKILL');
   await until(async () => [a, b, c].every((side) => !side.isConnected));
   b.join('dave');
   b.presence.leave(workspace, 'of bob');

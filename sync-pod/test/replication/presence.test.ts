@@ -124,7 +124,7 @@ test('what happened while NATS was away is seen when it is back', async () => {
   const bob = await arrive(b, 'away', 'bob');
   const carol = await arrive(b, 'away', 'carol');
   await until(async () => (await hereOn(a, 'away')).length === 3 && (await hereOn(b, 'away')).length === 3);
-  await cluster.nats.kill();
+  await cluster.nats.end('SIGKILL');
   await until(async () => (await fetch(a.url('/readyz'))).status === 503);
   await until(async () => (await fetch(b.url('/readyz'))).status === 503);
   bob.send({ type: 'presence', status: 'busy' });
@@ -142,7 +142,7 @@ test('what happened while NATS was away is seen when it is back', async () => {
 test('a pod whose NATS is away shows who is on it, without waiting', async () => {
   cluster = await Cluster.start({ pods: 1, env: { ETHERPLY_ACK: 'local' } });
   const pod = cluster.pod(0);
-  await cluster.nats.kill();
+  await cluster.nats.end('SIGKILL');
   await until(async () => (await (await fetch(pod.url('/readyz'))).text()).includes('NATS'));
   const alice = await pod.connect('alone', await as('alice'));
   expect(await alice.take('presence')).toMatchObject({ snapshot: [{ user_id: 'alice' }] });
