@@ -26,7 +26,7 @@ async function start(env: Record<string, string> = {}, pods = 1): Promise<void> 
   link = await NatsProxy.start(leafPort, () => 'passes');
   east = await Cluster.start({
     ...region('east', 'west'),
-    nats: `server_name: east\nleafnodes { listen: "127.0.0.1:${leafPort}" }`,
+    nats: `server_name: east\nleafnodes { listen: "127.0.0.1:${leafPort}", no_advertise: true }`,
   });
   west = await Cluster.start({
     ...region('west', 'east'),
