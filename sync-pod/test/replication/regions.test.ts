@@ -38,6 +38,12 @@ function pods(): readonly Pod[] {
   return [...east.pods, ...west.pods];
 }
 
+/** Resolves when all pods of a region have as many keys as there are to be. */
+function holds(region: Cluster, workspace: string, expected: Record<string, unknown>): Promise<void> {
+  const count = Object.keys(expected).length;
+  return until(async () => Object.keys((await region.agreed(workspace)).data).length === count);
+}
+
 test.each(['automerge', 'lww'])(
   'both regions write, also while the link between them is cut, and end up the same: %s',
   async (strategy) => {
@@ -52,7 +58,7 @@ test.each(['automerge', 'lww'])(
     await Promise.all(loads.map((load) => load.progressed(50)));
     await Promise.all(loads.map((load) => load.end()));
     const expected = Object.assign({}, ...loads.map((load) => load.of('both')));
-    await until(async () => Object.keys((await east.agreed('both')).data).length === Object.keys(expected).length);
+    await Promise.all([east, west].map((region) => holds(region, 'both', expected)));
     const [first, second] = [await east.agreed('both'), await west.agreed('both')];
     expect(first.data).toEqual(expected);
     expect(second).toEqual(first);
@@ -84,7 +90,7 @@ test('a server-auth workspace gets its order in its home region, and the other f
   await Promise.all(loads.map((load) => load.progressed(50)));
   await Promise.all(loads.map((load) => load.end()));
   const expected = Object.assign({ count: 1 }, ...loads.map((load) => load.of('ordered')));
-  await until(async () => Object.keys((await west.agreed('ordered')).data).length === Object.keys(expected).length);
+  await holds(west, 'ordered', expected);
   expect((await west.agreed('ordered')).data).toEqual(expected);
   expect(await east.agreed('ordered')).toEqual(await west.agreed('ordered'));
   expect((await away.request('DELETE', '/v1/workspaces/ordered')).status).toBe(200);
