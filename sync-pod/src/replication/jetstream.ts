@@ -48,6 +48,7 @@ const HEADER_BYTES = 1024;
 const BATCH = 256;
 const BATCH_BYTES = 4 << 20;
 const TIMEOUT_MS = 5000;
+const PAYLOAD_TIMEOUT_MS = 60_000;
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 2000;
 
@@ -259,7 +260,8 @@ export class JetStream implements Stream {
     let bytes: Uint8Array | undefined;
     try {
       this.#mustBeReady();
-      bytes = await this.#payloadsOf.get(origin)?.get(name);
+      // What is lost on the way to another region is not asked for again by itself.
+      bytes = await inTime(this.#payloadsOf.get(origin)?.get(name), PAYLOAD_TIMEOUT_MS);
     } catch (error) {
       throw this.#unavailable(error);
     }
@@ -332,4 +334,16 @@ export class JetStream implements Stream {
 /** The server answers, and nobody there knows the stream. */
 function isGone(error: unknown): boolean {
   return error instanceof Error && /no responders|not enabled|stream not found/.test(error.message);
+}
+
+async function inTime<T>(work: Promise<T> | undefined, ms: number): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`it took longer than ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
