@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run cluster test test-long check clean bounds replay
+.PHONY: help run cluster test test-long check clean bounds bounds-replication replay
 
 node_modules/.package-lock.json: package-lock.json
 	npm ci --no-audit --no-fund
@@ -13,7 +13,7 @@ node_modules/.package-lock.json: package-lock.json
 	@touch $@
 
 help: ## Show the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
 run: node_modules/.package-lock.json ## Start a sync pod on port 8080 with embedded defaults and show how to try it
 	@npm run --silent build
@@ -37,6 +37,10 @@ test-long: node_modules/.package-lock.json ## Run the tests of crashes and outag
 bounds: node_modules/.package-lock.json ## Hold a sync pod against a bare WebSocket server (5 minutes)
 	@npm run --silent build
 	@npm run --silent bounds
+
+bounds-replication: node_modules/.package-lock.json ## Measure pods that replicate through a nats-server (4 minutes)
+	@npm run --silent build
+	@npm run --silent bounds-replication
 
 replay: node_modules/.package-lock.json ## Replay a recorded editing session through a sync pod: TRACE=<file>
 	@test -n "$(TRACE)" || { echo 'say which one: make replay TRACE=<file>' >&2; exit 2; }

@@ -11,3 +11,20 @@ export interface Bound {
 export function atMost(limit: number, name: string, measured: number, unit: string): Bound {
   return { name, measured, limit, unit, met: measured <= limit };
 }
+
+/** A bound that holds from its limit on. */
+export function atLeast(limit: number, name: string, measured: number, unit: string): Bound {
+  return { name, measured, limit, unit, met: measured >= limit };
+}
+
+/** Prints bounds, a line each or as JSON; the exit code is to be 1 where one is missed. */
+export function reportBounds(bounds: readonly Bound[], asJson: boolean): void {
+  if (asJson) process.stdout.write(`${JSON.stringify({ bounds }, null, 2)}\n`);
+  else for (const bound of bounds) process.stdout.write(lineOf(bound));
+  process.exitCode = bounds.every(({ met }) => met) ? 0 : 1;
+}
+
+function lineOf({ name, measured, limit, unit, met }: Bound): string {
+  const verdict = met ? 'met   ' : 'MISSED';
+  return `${verdict}  ${name.padEnd(26)} ${measured.toFixed(2).padStart(6)} ${unit} (bound ${limit.toFixed(2)})\n`;
+}

@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import type { Bound } from './bound.ts';
+import { type Bound, reportBounds } from './bound.ts';
 import { coldStartBound } from './cold-start.ts';
 import { largeWorkspaceBounds } from './large-workspace.ts';
 import { memoryBounds } from './memory.ts';
@@ -39,12 +39,4 @@ if (isWanted('large')) bounds.push(...(await largeWorkspaceBounds(progress)));
 if (isWanted('presence')) bounds.push(await presenceBound(progress));
 if (isWanted('start')) bounds.push(await coldStartBound(progress));
 
-if (options.json) process.stdout.write(`${JSON.stringify({ bounds }, null, 2)}\n`);
-else {
-  for (const { name, measured, limit, unit, met } of bounds) {
-    process.stdout.write(
-      `${met ? 'met   ' : 'MISSED'}  ${name.padEnd(24)} ${measured.toFixed(2).padStart(6)} ${unit} (bound ${limit.toFixed(2)})\n`,
-    );
-  }
-}
-process.exitCode = bounds.every(({ met }) => met) ? 0 : 1;
+reportBounds(bounds, options.json === true);

@@ -1,9 +1,10 @@
 import { atMost, type Bound } from './bound.ts';
 import { RawClient } from './raw-client.ts';
 import { benchToken, ServerProcess, until } from './server-process.ts';
+import { writeKeys } from './write-keys.ts';
 
 const LAG = 'nodejs_eventloop_lag_max_seconds';
-const WINDOW = 100;
+const WORKSPACE = 'large';
 const LOG_BYTES = 8 << 20;
 
 /** For how long a workspace of 10 MB, opening and being compacted, holds the event loop. */
@@ -16,7 +17,7 @@ export async function largeWorkspaceBounds(progress: (line: string) => void): Pr
     const shape = `${keys / 1000}k × ${valueBytes} B`;
     progress(`a workspace of 10 MB: ${shape}`);
     const first = await ServerProcess.start('etherply');
-    await write(first, keys, keys, valueBytes);
+    await writeKeys(first.port, WORKSPACE, { ops: keys, keys, valueBytes });
     const dataDir = await first.end();
     const server = await ServerProcess.start('etherply', {}, dataDir);
     try {
@@ -24,7 +25,7 @@ export async function largeWorkspaceBounds(progress: (line: string) => void): Pr
       const reader = await open(server);
       bounds.push(atMost(50, `${shape}, opening`, await maxLag(server), 'ms held'));
       const records = Math.ceil(LOG_BYTES / (valueBytes + 400));
-      await write(server, records, keys, valueBytes);
+      await writeKeys(server.port, WORKSPACE, { ops: records, keys, valueBytes });
       let lag = 0;
       await until(async () => {
         // Each look at the metrics starts the measurement anew.
@@ -42,33 +43,7 @@ export async function largeWorkspaceBounds(progress: (line: string) => void): Pr
 }
 
 async function open(server: ServerProcess): Promise<RawClient> {
-  return RawClient.open(server.port, `/v1/sync/large?presence=0&token=${await benchToken()}`);
-}
-
-/** Writes so many records of one op each, a window of them at a time. */
-async function write(server: ServerProcess, records: number, keys: number, valueBytes: number): Promise<void> {
-  const client = await open(server);
-  const value = 'v'.repeat(valueBytes);
-  let acked = 0;
-  let onAck = () => {};
-  client.onFrame((frame) => {
-    const { type, count } = JSON.parse(frame.toString());
-    if (type !== 'ack') throw new Error(frame.toString());
-    acked += count;
-    onAck();
-  });
-  for (let sent = 0; sent < records; ) {
-    const some = Math.min(WINDOW, records - sent);
-    const op = (n: number) =>
-      JSON.stringify({ type: 'op', payload: { key: `key-${n % keys}`, value: `${n}${value}` } });
-    client.send(Array.from({ length: some }, (_, i) => op(sent + i)));
-    sent += some;
-    await new Promise<void>((resolve) => {
-      onAck = () => acked >= sent && resolve();
-      onAck();
-    });
-  }
-  client.close();
+  return RawClient.open(server.port, `/v1/sync/${WORKSPACE}?presence=0&token=${await benchToken()}`);
 }
 
 /** Since the last look at the metrics, in milliseconds. */

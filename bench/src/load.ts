@@ -2,13 +2,22 @@ import { readFileSync } from 'node:fs';
 import { build, type Histogram } from 'hdr-histogram-js';
 import { RawClient } from './raw-client.ts';
 
+interface LoadServer {
+  readonly port: number;
+  /** Its CPU time is read. */
+  readonly pid: number;
+}
+
 /** What a load run does; passed as JSON in the first argument. */
 export interface LoadPlan {
-  readonly port: number;
-  /** Of the server, whose CPU time is read. */
-  readonly pid: number;
+  /** Workspaces are spread evenly over them. */
+  readonly servers: readonly LoadServer[];
   readonly workspaces: number;
   readonly clientsEach: number;
+  /** Where the clients of a workspace are: on one server, or each on the next one. Unset: on one. */
+  readonly placement?: 'together' | 'apart';
+  /** So many clients of each workspace write, and the rest only receives. Unset: all. */
+  readonly writersEach?: number;
   /** Query string of every connection. */
   readonly query: string;
   readonly warmupMs: number;
@@ -25,7 +34,7 @@ interface Latency {
 
 export interface LoadResult {
   readonly opsPerSecond: number;
-  /** Microseconds of the server's CPU for each acked op. */
+  /** Microseconds of the servers' CPU for each acked op. */
   readonly serverCpuPerOp: number;
   /** Share of one core that this generator used. */
   readonly generatorCpu: number;
@@ -53,6 +62,8 @@ interface LoadClient {
 class LoadRun {
   readonly #plan: LoadPlan;
   readonly #clients: LoadClient[] = [];
+  /** Those that write. */
+  readonly #writers: LoadClient[] = [];
   #acked = 0;
   #delivered = 0;
   #measuring = false;
@@ -64,29 +75,22 @@ class LoadRun {
   }
 
   async run(): Promise<LoadResult> {
-    const { workspaces, clientsEach, port, query, warmupMs, measureMs, load } = this.#plan;
-    for (let workspace = 0; workspace < workspaces; workspace += 1) {
-      for (let n = 0; n < clientsEach; n += 1) {
-        const raw = await RawClient.open(port, `/v1/sync/bench-${workspace}?${query}`);
-        const client: LoadClient = { raw, sentAt: [], key: `key-${n}`, credit: 0 };
-        raw.onFrame((frame) => this.#received(client, frame));
-        this.#clients.push(client);
-      }
-    }
+    const { warmupMs, measureMs, load } = this.#plan;
+    await this.#connect();
     const stop = 'window' in load ? this.#closedLoop(load.window) : this.#openLoop(load.opsPerSecond);
     await sleep(warmupMs);
     this.#measuring = true;
     const before = {
       acked: this.#acked,
       delivered: this.#delivered,
-      cpu: cpuSeconds(this.#plan.pid),
+      cpu: this.#cpuSeconds(),
       own: process.cpuUsage(),
       at: performance.now(),
     };
     await sleep(measureMs);
     const seconds = (performance.now() - before.at) / 1000;
     const own = process.cpuUsage(before.own);
-    const cpu = cpuSeconds(this.#plan.pid) - before.cpu;
+    const cpu = this.#cpuSeconds() - before.cpu;
     const ops = this.#acked - before.acked;
     stop();
     for (const { raw } of this.#clients) raw.close();
@@ -100,12 +104,32 @@ class LoadRun {
     };
   }
 
+  async #connect(): Promise<void> {
+    const { servers, workspaces, clientsEach, writersEach = clientsEach, placement, query } = this.#plan;
+    for (let workspace = 0; workspace < workspaces; workspace += 1) {
+      for (let n = 0; n < clientsEach; n += 1) {
+        const server = servers[(workspace + (placement === 'apart' ? n : 0)) % servers.length];
+        if (server === undefined) throw new Error('the plan names no server');
+        const raw = await RawClient.open(server.port, `/v1/sync/bench-${workspace}?${query}`);
+        const client: LoadClient = { raw, sentAt: [], key: `key-${n}`, credit: 0 };
+        raw.onFrame((frame) => this.#received(client, frame));
+        this.#clients.push(client);
+        if (n < writersEach) this.#writers.push(client);
+      }
+    }
+  }
+
+  /** Of all servers, in seconds. */
+  #cpuSeconds(): number {
+    return this.#plan.servers.reduce((sum, { pid }) => sum + cpuSeconds(pid), 0);
+  }
+
   #closedLoop(window: number): () => void {
-    for (const client of this.#clients) this.#send(client, window, now());
+    for (const client of this.#writers) this.#send(client, window, now());
     // What a batch of frames has acked goes out again in one write, as a client with a full window does.
     let running = true;
     const refill = () => {
-      for (const client of this.#clients) {
+      for (const client of this.#writers) {
         if (client.credit === 0) continue;
         this.#send(client, client.credit, now());
         client.credit = 0;
@@ -125,7 +149,7 @@ class LoadRun {
     const timer = setInterval(() => {
       const upTo = Math.floor(((now() - start) / 1e6) * opsPerSecond);
       for (; due < upTo; due += 1) {
-        const client = this.#clients[due % this.#clients.length];
+        const client = this.#writers[due % this.#writers.length];
         if (client !== undefined) this.#send(client, 1, start + Math.floor((due / opsPerSecond) * 1e6));
       }
     }, TICK_MS);

@@ -1,13 +1,11 @@
 import { atMost, type Bound } from './bound.ts';
+import { COLLECT_GARBAGE, HEAP, leastOf } from './live-memory.ts';
 import { RawClient } from './raw-client.ts';
 import { benchToken, ServerProcess, until } from './server-process.ts';
 
 const MEMORY = 'process_resident_memory_bytes';
 const SETTLED_CONNECTIONS = 1000;
 const CONNECTIONS = 5000;
-/** Collects garbage all the time, so that what is left in the heap is in use. */
-const COLLECT_GARBAGE = ['--expose-gc', '--import', 'data:text/javascript,setInterval(globalThis.gc, 200).unref()'];
-const HEAP = 'nodejs_heap_size_used_bytes';
 const ROUNDS = 5;
 const WORKSPACES_A_ROUND = 1000;
 
@@ -52,7 +50,7 @@ async function evictedWorkspaces(progress: (line: string) => void): Promise<Boun
         if (!answer.ok) throw new Error(`${answer.status} ${await answer.text()}`);
       }
       await until(async () => (await server.metrics('etherply_workspaces_open')).etherply_workspaces_open === 0);
-      heapAfter.push(await leastHeap(server));
+      heapAfter.push((await leastOf(server, HEAP))[HEAP]);
     }
   } finally {
     await server.stop();
@@ -60,14 +58,4 @@ async function evictedWorkspaces(progress: (line: string) => void): Promise<Boun
   // The first rounds compile code and fill caches.
   const [before, after] = [heapAfter.at(-3) ?? 0, heapAfter.at(-1) ?? 0];
   return atMost(1, 'an evicted workspace', (after - before) / (2 * WORKSPACES_A_ROUND) / 1024, 'KiB');
-}
-
-/** Of several looks, because a look itself takes memory. */
-async function leastHeap(server: ServerProcess): Promise<number> {
-  let least = Number.POSITIVE_INFINITY;
-  for (let look = 0; look < 20; look += 1) {
-    least = Math.min(least, (await server.metrics(HEAP))[HEAP]);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  return least;
 }

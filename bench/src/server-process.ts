@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SignJWT } from 'jose';
+import { endWithThis, temporaryDir } from './leftovers.ts';
 
 const SECRET = 'a secret for measurements only';
 
@@ -37,7 +37,7 @@ export class ServerProcess {
     dataDir?: string,
     nodeOptions: readonly string[] = [],
   ): Promise<ServerProcess> {
-    const dir = dataDir ?? (await mkdtemp(join(tmpdir(), 'etherply-bench-')));
+    const dir = dataDir ?? (await temporaryDir());
     const begin = performance.now();
     const child = spawn(process.execPath, [...nodeOptions, ...SCRIPTS[server]], {
       env: {
@@ -53,6 +53,7 @@ export class ServerProcess {
       },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
+    endWithThis(child);
     const port = await new Promise<number>((resolve, reject) => {
       let output = '';
       child.stdout.on('data', (chunk) => {
