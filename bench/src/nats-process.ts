@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { natsServer } from '../../scripts/tools.mjs';
 import { endWithThis, temporaryDir } from './leftovers.ts';
@@ -34,9 +34,10 @@ export class NatsProcess {
     const dir = await temporaryDir();
     const anyPort = ['--port=-1', '--http_port=-1', '--profile=-1'];
     const args = ['--addr=127.0.0.1', ...anyPort, `--ports_file_dir=${dir}`, '--jetstream', `--store_dir=${dir}`];
-    const child = spawn(await natsServer(), args, { stdio: 'ignore' });
+    const program = await natsServer();
+    const child = spawn(program, args, { stdio: 'ignore' });
     endWithThis(child);
-    const file = join(dir, `nats-server_${child.pid}.ports`);
+    const file = join(dir, `${basename(program)}_${child.pid}.ports`);
     let ports: z.infer<typeof portsFile> | undefined;
     await until(async () => {
       if (child.exitCode !== null) throw new Error(`nats-server ended with ${child.exitCode}`);
