@@ -1,3 +1,4 @@
+import { availableParallelism, loadavg } from 'node:os';
 import { Command, Option } from 'commander';
 import { type Bound, reportBounds } from './bound.ts';
 import { coldOpenBounds } from './cold-open.ts';
@@ -20,6 +21,8 @@ const options = new Command('bounds-replication')
 const progress = (line: string) => void process.stderr.write(`${line}\n`);
 const isWanted = (measurement: (typeof MEASUREMENTS)[number]) => (options.only ?? measurement) === measurement;
 
+// Whatever else runs takes its share, so that one sees whether it can be relied on.
+progress(`${availableParallelism()} cores, load average before: ${loadavg()[0]?.toFixed(1)}`);
 const bounds: Bound[] = [];
 if (isWanted('throughput')) bounds.push(...(await replicatedThroughputBounds({ ...options, progress })));
 if (isWanted('latency')) bounds.push(await crossPodLatencyBound({ ...options, progress }));
