@@ -73,7 +73,7 @@ function openPaths(): Record<string, JsonObject> {
   return {
     '/healthz': get('The process is alive', 'application/json'),
     '/readyz': get(
-      'The pod takes connections: it is not draining and its shards are open; 503 otherwise',
+      'The pod takes connections: it is not draining, its shards are open, and the stream is there where acks wait for it; 503 otherwise',
       'application/json',
     ),
     '/metrics': get('Metrics for Prometheus', 'text/plain'),
