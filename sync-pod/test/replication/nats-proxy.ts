@@ -12,6 +12,8 @@ export class NatsProxy {
   readonly #sockets = new Set<Socket>();
   readonly #fate: () => Fate;
   #isBlocked = false;
+  /** So many messages may pass until it blocks. */
+  #mayPass = Number.POSITIVE_INFINITY;
   /** How many messages had another fate than to pass. */
   mistreated = 0;
 
@@ -51,8 +53,14 @@ export class NatsProxy {
     this.cut();
   }
 
+  /** Blocks after so many more messages. */
+  blockAfter(messages: number): void {
+    this.#mayPass = messages;
+  }
+
   unblock(): void {
     this.#isBlocked = false;
+    this.#mayPass = Number.POSITIVE_INFINITY;
   }
 
   async stop(): Promise<void> {
@@ -66,7 +74,9 @@ export class NatsProxy {
     let late: Buffer | undefined;
     pod.pipe(nats);
     nats.on('data', (bytes) => {
-      for (const { isLive, frame } of parser.take(bytes)) {
+      for (const { isMessage, isLive, frame } of parser.take(bytes)) {
+        if (isMessage && this.#mayPass === 0) return this.block();
+        if (isMessage) this.#mayPass -= 1;
         const fate = isLive ? this.#fate() : 'passes';
         if (fate !== 'passes') this.mistreated += 1;
         if (fate === 'comes late' && late === undefined) {
@@ -98,13 +108,14 @@ export class NatsProxy {
 class ProtocolParser {
   #rest: Buffer = Buffer.alloc(0);
 
-  *take(bytes: Buffer): Iterable<{ isLive: boolean; frame: Buffer }> {
+  *take(bytes: Buffer): Iterable<{ isMessage: boolean; isLive: boolean; frame: Buffer }> {
     this.#rest = Buffer.concat([this.#rest, bytes]);
     for (let end = this.#frameEnd(); end !== undefined; end = this.#frameEnd()) {
       const frame = this.#rest.subarray(0, end);
       this.#rest = this.#rest.subarray(end);
       const [verb, subject = ''] = frame.subarray(0, 1024).toString().split(' ', 2);
-      yield { isLive: verb === 'HMSG' && subject.includes('.live.'), frame };
+      const isMessage = verb === 'HMSG' || verb === 'MSG';
+      yield { isMessage, isLive: verb === 'HMSG' && subject.includes('.live.'), frame };
     }
   }
 

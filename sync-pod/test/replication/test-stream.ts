@@ -1,0 +1,82 @@
+import { type WorkspaceId, workspaceId } from '@etherply/protocol';
+import { JetStream } from '../../src/replication/jetstream.ts';
+import { NatsClient } from '../../src/replication/nats-client.ts';
+import { natsConnector } from '../../src/replication/nats-connection.ts';
+import type { StreamMessage } from '../../src/replication/stream.ts';
+import type { StreamOptions } from '../../src/replication/stream-config.ts';
+import { until } from '../pod.ts';
+
+const NO_CREDENTIALS = {
+  user: undefined,
+  password: undefined,
+  token: undefined,
+  nkeyFile: undefined,
+  credsFile: undefined,
+  tlsCa: undefined,
+  tlsCert: undefined,
+  tlsKey: undefined,
+};
+const DEFAULTS: StreamOptions = {
+  cluster: 'etherply',
+  replicas: 1,
+  retention: 'limits',
+  maxAgeSeconds: Number.POSITIVE_INFINITY,
+  maxBytes: Number.POSITIVE_INFINITY,
+  duplicateSeconds: 120,
+  regions: [],
+};
+
+/** A `JetStream` with a connection of its own, without a pod around it. */
+export class TestStream {
+  readonly nats: NatsClient;
+  readonly stream: JetStream;
+  /** What its observer was told, in order. */
+  readonly told: ('connected' | 'disconnected')[] = [];
+
+  private constructor(nats: NatsClient, options: StreamOptions) {
+    this.nats = nats;
+    this.stream = new JetStream(nats, options, {
+      connected: () => this.told.push('connected'),
+      disconnected: () => this.told.push('disconnected'),
+    });
+  }
+
+  /** Begins to connect. */
+  static async begin(url: string, options: Partial<StreamOptions> = {}): Promise<TestStream> {
+    const nats = new NatsClient(await natsConnector({ urls: [url], name: 'test', ...NO_CREDENTIALS }));
+    return new TestStream(nats, { ...DEFAULTS, ...options });
+  }
+
+  /** Resolves when it can be used. */
+  static async open(url: string, options: Partial<StreamOptions> = {}): Promise<TestStream> {
+    const opened = await TestStream.begin(url, options);
+    await opened.connected();
+    return opened;
+  }
+
+  connected(): Promise<void> {
+    return until(async () => this.stream.isConnected);
+  }
+
+  /** All messages of a workspace from one origin, with a number from `first` on. */
+  async read(workspace: WorkspaceId, first = 1, origin = 'etherply'): Promise<StreamMessage[]> {
+    const messages: StreamMessage[] = [];
+    for await (const message of this.stream.read(workspace, origin, first)) messages.push(message);
+    return messages;
+  }
+
+  async close(): Promise<void> {
+    this.stream.close();
+    await this.nats.close();
+  }
+}
+
+/** The id of a workspace. */
+export function workspace(id: string): WorkspaceId {
+  return workspaceId.parse(id);
+}
+
+/** So many bytes; two with different seeds differ. */
+export function bytesOf(length: number, seed = 0): Uint8Array {
+  return Uint8Array.from({ length }, (_, i) => (i * 31 + seed) % 251);
+}
