@@ -12,6 +12,7 @@ import {
 import { headers, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
 import type { NatsClient } from './nats-client.ts';
 import { PayloadStore } from './payload-store.ts';
+import { PublishOrder } from './publish-order.ts';
 import {
   type LiveMessage,
   type Publication,
@@ -60,6 +61,7 @@ export class JetStream implements Stream {
   readonly #observer: StreamObserver;
   readonly #payloads: PayloadStore;
   readonly #payloadsOf: ReadonlyMap<string, PayloadStore>;
+  readonly #order = new PublishOrder();
   #client: JetStreamClient | undefined;
   #manager: JetStreamManager | undefined;
   #problem = '';
@@ -112,16 +114,16 @@ export class JetStream implements Stream {
       if (after !== undefined) hdrs.set(AFTER_HEADER, after);
     }
     const isLarge = bytes.length > this.#maxPayload - HEADER_BYTES;
-    try {
-      if (isLarge) {
-        await this.#payloads.put(id, subject, bytes);
-        hdrs.set(OBJECT_HEADER, id);
-      }
-      const { seq } = await client.publish(subject, isLarge ? undefined : bytes, {
+    if (isLarge) hdrs.set(OBJECT_HEADER, id);
+    const kept = isLarge ? this.#payloads.put(id, subject, bytes) : undefined;
+    const send = () =>
+      client.publish(subject, isLarge ? undefined : bytes, {
         msgID: id,
         headers: hdrs,
         ...(expected !== undefined && { expect: { lastSubjectSequence: expected } }),
       });
+    try {
+      const { seq } = await this.#order.send(subject, kept, send);
       // It may have been swept away between the two.
       if (isLarge && !(await this.#payloads.has(id))) await this.#payloads.put(id, subject, bytes);
       return seq;
@@ -210,16 +212,16 @@ export class JetStream implements Stream {
    */
   async sweepPayloads(olderThan: number): Promise<number> {
     try {
+      this.#mustBeReady();
       const old = await this.#payloads.olderThan(olderThan);
-      const unnamed: string[] = [];
+      let deleted = 0;
       for (const subject of new Set(old.map((object) => object.subject))) {
         const named = await this.#namedOn(subject);
-        unnamed.push(
-          ...old.flatMap((object) => (object.subject === subject && !named.has(object.name) ? [object.name] : [])),
-        );
+        for (const { name } of old.filter((object) => object.subject === subject && !named.has(object.name))) {
+          if (await this.#payloads.deleteOlderThan(name, olderThan)) deleted += 1;
+        }
       }
-      for (const name of unnamed) await this.#payloads.delete(name);
-      return unnamed.length;
+      return deleted;
     } catch (error) {
       throw this.#unavailable(error);
     }
@@ -288,7 +290,7 @@ export class JetStream implements Stream {
         await ensureStream(this.#manager, this.#options, reachable);
         if (!isWanted()) return;
         if (!this.#isReady) {
-          this.#payloads.forget();
+          for (const payloads of this.#payloadsOf.values()) payloads.forget();
           this.#isReady = true;
           this.#observer.connected();
         }

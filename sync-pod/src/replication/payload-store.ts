@@ -1,7 +1,11 @@
 import { jetstream, StorageType } from '@nats-io/jetstream';
-import { type ObjectStore, Objm } from '@nats-io/obj';
+import { type ObjectResult, type ObjectStore, Objm } from '@nats-io/obj';
+import { deadline } from '@nats-io/transport-node';
 import type { NatsClient } from './nats-client.ts';
 import { StreamUnavailableError } from './stream.ts';
+
+/** For so long the next piece of an object may take. */
+const PIECE_MS = 5000;
 
 /** What is too large for a message: an object under the id of the message that names it. */
 export class PayloadStore {
@@ -35,7 +39,8 @@ export class PayloadStore {
   }
 
   async get(name: string): Promise<Uint8Array | undefined> {
-    return (await (await this.#opened()).getBlob(name)) ?? undefined;
+    const found = await (await this.#opened()).get(name);
+    return found === null ? undefined : contentOf(found);
   }
 
   /** The objects that were made before `ms` (Unix milliseconds), with the subject of the message that names each. */
@@ -46,8 +51,13 @@ export class PayloadStore {
     });
   }
 
-  async delete(name: string): Promise<void> {
-    await (await this.#opened()).delete(name);
+  /** Deletes an object that was made before `ms` (Unix milliseconds). False: it has been kept again since, or is gone. */
+  async deleteOlderThan(name: string, ms: number): Promise<boolean> {
+    const store = await this.#opened();
+    const info = await store.info(name);
+    if (info === null || info.deleted || Date.parse(info.mtime) >= ms) return false;
+    await store.delete(name);
+    return true;
   }
 
   /** The bucket may be gone: it is made again when it is needed. */
@@ -66,5 +76,21 @@ export class PayloadStore {
         throw error;
       });
     return this.#store;
+  }
+}
+
+/** All pieces of an object. @throws where the next one does not come: the connection is cut, or the piece is gone */
+async function contentOf({ data, error }: ObjectResult): Promise<Uint8Array> {
+  error.catch(() => {}); // `data` fails with it, too
+  const reader = data.getReader();
+  const pieces: Uint8Array[] = [];
+  try {
+    for (;;) {
+      const { done, value } = await deadline(reader.read(), PIECE_MS);
+      if (done) return Buffer.concat(pieces);
+      pieces.push(value);
+    }
+  } finally {
+    reader.cancel().catch(() => {}); // it has failed already; else it gives up its subscription
   }
 }
