@@ -9,7 +9,7 @@ import { freePort, until } from './pod.ts';
 export class NatsServer {
   readonly port: string;
   readonly #dir: string;
-  readonly #config: string;
+  #config: string;
   readonly #domain: string | undefined;
   #process: ChildProcess | undefined;
   #output = '';
@@ -35,8 +35,9 @@ export class NatsServer {
     return `nats://127.0.0.1:${this.port}`;
   }
 
-  /** Starts the process again, on what it has stored. */
-  async restart(): Promise<void> {
+  /** Starts the process again, on what it has stored; from now on with this configuration, where one is given. */
+  async restart(config = this.#config): Promise<void> {
+    this.#config = config;
     this.#output = '';
     const file = join(this.#dir, 'nats.conf');
     const jetstream = `jetstream { store_dir: ${this.#store}${this.#domain ? `, domain: ${this.#domain}` : ''} }`;

@@ -8,6 +8,7 @@ interface Observer {
 
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 5000;
+const LOST = 'the connection to NATS is lost';
 
 /** A connection to NATS that is there sooner or later, and comes back whenever it is lost. */
 export class NatsClient {
@@ -91,12 +92,18 @@ export class NatsClient {
   }
 
   async #follow(connection: NatsConnection): Promise<void> {
+    /** What the server has said since the last attempt to connect. */
+    let reason: string | undefined;
     for await (const status of connection.status()) {
-      if (status.type === 'disconnect') {
-        this.#problem = 'the connection to NATS is lost';
+      if (status.type === 'error') reason = `NATS cannot be reached: ${status.error.message}`;
+      else if (status.type === 'reconnect') this.#connected(connection);
+      else if (status.type === 'reconnecting') {
+        this.#problem = reason ?? LOST;
+        reason = undefined;
+      } else if (status.type === 'disconnect') {
+        this.#problem = reason ?? LOST;
         for (const { disconnected } of this.#observers) disconnected();
-      } else if (status.type === 'reconnect') this.#connected(connection);
-      else if (status.type === 'error') this.#problem &&= `NATS cannot be reached: ${status.error.message}`;
+      }
     }
   }
 }
