@@ -33,7 +33,7 @@ export class Outbox {
   /** The first is not published; those after it may be. */
   #entries: Entry[] = [];
   /** Sent, and not seen in the stream since. */
-  readonly #sent = new Set<string>();
+  #sent: Set<string> | undefined;
   /** One could not be sent: those after it wait, so that the order stays. */
   #isStalled = false;
   #retryMs = FIRST_RETRY_MS;
@@ -72,11 +72,15 @@ export class Outbox {
 
   /** Is to be seen in the stream; true, once, where it was sent by this pod. */
   isEcho(id: string): boolean {
-    return this.#sent.delete(id);
+    const isEcho = this.#sent?.delete(id) === true;
+    // Most workspaces rest, and there are many of them.
+    if (this.#sent?.size === 0) this.#sent = undefined;
+    return isEcho;
   }
 
   /** It is published by somebody else than this outbox, and will be seen. */
   expectEcho(id: string): void {
+    this.#sent ??= new Set();
     this.#sent.add(id);
   }
 
@@ -119,7 +123,7 @@ export class Outbox {
 
   #send(entry: Entry): void {
     entry.isSent = true;
-    this.#sent.add(entry.id);
+    this.expectEcho(entry.id);
     this.#stream.publish(this.#workspace, entry).then(
       () => this.#published(entry),
       (error: unknown) => this.#unsent(entry, error),

@@ -156,14 +156,15 @@ export class Replica {
   }
 
   /**
-   * Publishes as the message right after those that have been taken; nothing may be left to take.
+   * Publishes as the message right after those that have been taken.
    * @param patienceMs for how long to go on where the stream does not answer
-   * @returns false where another message was first; it has been read
+   * @returns false where another message was first; it is there to be taken
    * @throws StreamUnavailableError where it is unknown whether it is in
    */
   async publishNext(bytes: Uint8Array, rollup: Rollup | undefined, patienceMs: number): Promise<boolean> {
     const { stream, observer } = this.#replication;
     const [origin = ''] = stream.origins;
+    if (!this.inbox.isEmpty) return false;
     const id = messageId(this.#workspace, bytes);
     const last = this.inbox.lastOf(origin);
     const publication = { bytes, id, rollup, after: last?.id, expected: last?.sequence ?? 0 };

@@ -1,3 +1,5 @@
+import { promisify } from 'node:util';
+import { constants, gunzipSync, gzip } from 'node:zlib';
 import type { WorkspaceId } from '@etherply/protocol';
 import { Encoder } from 'cbor-x';
 import { z } from 'zod';
@@ -20,19 +22,22 @@ export interface StoredState {
   readonly records: readonly Uint8Array[];
 }
 
+const compress = promisify(gzip);
 const VERSION = 1;
 const cbor = new Encoder({ useRecords: false, tagUint8Array: false });
 const bytes = z.instanceof(Uint8Array);
 const form = z.tuple([z.literal(VERSION), bytes.nullable(), z.array(bytes), z.array(bytes), z.array(bytes)]);
 
-/** CBOR array: version, manifest or null, chunks, archive, records. */
-export function encodeStoredState({ manifest, chunks, archive, records }: StoredState): Uint8Array {
-  return cbor.encode([VERSION, manifest ?? null, chunks, archive, records]);
+/** CBOR array, compressed with gzip: version, manifest or null, chunks, archive, records. */
+export function encodeStoredState({ manifest, chunks, archive, records }: StoredState): Promise<Uint8Array> {
+  return compress(cbor.encode([VERSION, manifest ?? null, chunks, archive, records]), {
+    level: constants.Z_BEST_SPEED,
+  });
 }
 
 /** @throws where the bytes are no stored state of a known version */
 export function decodeStoredState(encoded: Uint8Array): StoredState {
-  const [, manifest, chunks, archive, records] = form.parse(cbor.decode(encoded));
+  const [, manifest, chunks, archive, records] = form.parse(cbor.decode(gunzipSync(encoded)));
   return { manifest: manifest ?? undefined, chunks, archive, records };
 }
 

@@ -265,7 +265,8 @@ export class Workspace implements Committer {
         const came = await intake.takeAll();
         if (came === undefined) return;
         records.push(...came.map(({ envelope }) => envelope));
-        if (await replica.publishNext(this.#stateMessage({ ...stored, records }), 'summary', PATIENCE_MS)) return;
+        const message = await this.#stateMessage({ ...stored, records });
+        if (await replica.publishNext(message, 'summary', PATIENCE_MS)) return;
       }
     });
   }
@@ -280,7 +281,7 @@ export class Workspace implements Committer {
       await intake.takeAll();
       if (!replica.isLost) return;
       const stored = await readStoredState(this.id, source);
-      if (this.#state.position > 0) await replica.publishAnywhere(this.#stateMessage(stored), PATIENCE_MS);
+      if (this.#state.position > 0) await replica.publishAnywhere(await this.#stateMessage(stored), PATIENCE_MS);
       if (this.#isLinearised) await this.#startOver();
       const { position } = this.#state;
       this.#replica?.recovered();
@@ -640,13 +641,13 @@ export class Workspace implements Committer {
     this.#dismissAll(false);
   }
 
-  #stateMessage(stored: StoredState): Uint8Array {
+  async #stateMessage(stored: StoredState): Promise<Uint8Array> {
     const { epoch } = this.#state;
     return encodeEnvelope({
       kind: STATE_KIND,
       epoch,
       time: this.#edge.now(),
-      data: encodeStoredState(stored),
+      data: await encodeStoredState(stored),
       ops: [],
     });
   }
