@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { presenceAnswer } from '@etherply/protocol';
 import { afterEach, expect, test } from '@jest/globals';
 import { jetstreamManager } from '@nats-io/jetstream';
@@ -32,15 +33,18 @@ async function pod(env: Record<string, string>): Promise<Pod> {
 }
 
 /** Writes until there is a rollup that is an object. */
+/** Together, and compressed, more than a message holds. */
+const PIECES = Array.from({ length: 12 }, () => randomBytes(75_000).toString('base64'));
+
 async function writeLarge(one: Pod): Promise<void> {
   const client = await one.connect('large');
-  for (let n = 0; n < 12; n += 1) await client.set(`piece-${n}`, String(n).repeat(100_000));
+  for (const [n, piece] of PIECES.entries()) await client.set(`piece-${n}`, piece);
   await until(async () => (await one.metric('etherply_rollups_total')) > 0);
 }
 
 async function expectLarge(one: Pod): Promise<void> {
-  await until(async () => Object.keys((await one.read('large')).data).length === 12);
-  expect((await one.read('large')).data).toMatchObject({ 'piece-7': '7'.repeat(100_000) });
+  await until(async () => Object.keys((await one.read('large')).data).length === PIECES.length);
+  expect((await one.read('large')).data).toMatchObject({ 'piece-7': PIECES[7] });
 }
 
 /** Deletes all objects that no message names; the newest ones, too. */
