@@ -52,6 +52,11 @@ function* tlsProblems(given: Given): Iterable<[string, string]> {
 }
 
 function* streamProblems(given: Given): Iterable<[string, string]> {
+  if (given.streamRetention === 'interest') {
+    // Without a consumer for each pod the stream would drop what comes in at once.
+    const advice = 'set limits: with interest pods do not keep full copies yet';
+    yield ['streamRetention', `ETHERPLY_STREAM_RETENTION: ${advice} (it is "interest")`];
+  }
   const maxAge = natsVariables.streamMaxAgeSeconds.safeParse(given.streamMaxAgeSeconds).data;
   const duplicates = natsVariables.streamDuplicateSeconds.safeParse(given.streamDuplicateSeconds).data;
   if (maxAge !== undefined && duplicates !== undefined && duplicates > maxAge) {

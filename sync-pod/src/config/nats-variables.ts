@@ -52,7 +52,7 @@ export const natsVariables = {
     choice(['limits', 'interest'], 'set limits or interest'),
     'limits',
     'What the stream keeps. limits: all that is needed to open any workspace on an empty pod. ' +
-      'interest: what some pod does not have yet; each pod then has a full copy of everything.',
+      'interest, which is refused for now: what some pod does not have yet.',
   ),
   streamMaxAgeSeconds: unlimitable(
     'ETHERPLY_STREAM_MAX_AGE_SECONDS',
