@@ -66,3 +66,15 @@ export const clusterStatus = z
   .describe('How the cluster is, as the operator sees it.');
 export type ClusterStatus = z.infer<typeof clusterStatus>;
 export type Condition = z.infer<typeof condition>;
+
+/** An EtherPlyCluster. */
+export interface Cluster {
+  readonly name: string;
+  readonly namespace: string;
+  readonly uid: string;
+  readonly generation: number;
+  readonly isBeingDeleted: boolean;
+  readonly finalizers: readonly string[];
+  readonly spec: ClusterSpec;
+  readonly status: ClusterStatus;
+}
