@@ -48,4 +48,4 @@ replay: node_modules/.package-lock.json ## Replay a recorded editing session thr
 	@npm run --silent replay -- "$(TRACE)"
 
 clean: ## Remove what was built, and the data of make cluster
-	rm -rf protocol/dist sync-pod/dist client/dist bench/dist .cluster
+	rm -rf protocol/dist stream/dist sync-pod/dist operator/dist client/dist bench/dist .cluster

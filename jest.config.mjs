@@ -10,6 +10,7 @@ export default {
   },
   moduleNameMapper: {
     '^@etherply/protocol$': '<rootDir>/protocol/src/index.ts',
+    '^@etherply/stream$': '<rootDir>/stream/src/index.ts',
     '^@etherply/client$': '<rootDir>/client/src/index.ts',
   },
   reporters: ['default', 'summary', '<rootDir>/scripts/count-reporter.mjs'],

@@ -1,3 +1,4 @@
+import { homeSubjectOf, presenceSubjectOf } from '@etherply/stream';
 import type { Logger } from 'pino';
 import type { Config } from './config/config.ts';
 import type { Metrics } from './metrics.ts';
@@ -6,7 +7,6 @@ import { NatsBus } from './replication/nats-bus.ts';
 import { NatsClient } from './replication/nats-client.ts';
 import { natsConnector } from './replication/nats-connection.ts';
 import { StreamUnavailableError } from './replication/stream.ts';
-import { homeSubjectOf, presenceSubjectOf } from './replication/subjects.ts';
 import type { Home } from './workspace/home.ts';
 import { serveHome } from './workspace/home-service.ts';
 import { RemoteHome } from './workspace/remote-home.ts';

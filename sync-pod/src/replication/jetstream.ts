@@ -1,5 +1,14 @@
 import type { WorkspaceId } from '@etherply/protocol';
 import {
+  ensureStream,
+  isThere,
+  liveSubjectOf,
+  originOf,
+  StreamConfigError,
+  type StreamOptions,
+  subjectOf,
+} from '@etherply/stream';
+import {
   type CompletionResult,
   JetStreamApiError,
   type JetStreamClient,
@@ -22,8 +31,6 @@ import {
   StreamUnavailableError,
   WrongSequenceError,
 } from './stream.ts';
-import { ensureStream, isThere, StreamConfigError, type StreamOptions } from './stream-config.ts';
-import { liveSubjectOf, originOf, subjectOf } from './subjects.ts';
 
 /** What tells one stream from another, and from what it was before. */
 interface Facts {

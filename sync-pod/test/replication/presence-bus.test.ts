@@ -5,6 +5,7 @@ import {
   presenceAnswer,
   type WorkspaceId,
 } from '@etherply/protocol';
+import { presenceSubjectOf } from '@etherply/stream';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { MAX_REMOTE_MEMBERS } from '../../src/presence/members.ts';
@@ -14,7 +15,6 @@ import { decodeMessage, encodeMessage, type PresenceMessage } from '../../src/pr
 import { NatsBus } from '../../src/replication/nats-bus.ts';
 import { NatsClient } from '../../src/replication/nats-client.ts';
 import { natsConnector } from '../../src/replication/nats-connection.ts';
-import { presenceSubjectOf } from '../../src/replication/subjects.ts';
 import { NatsServer } from '../nats-server.ts';
 import { until } from '../pod.ts';
 

@@ -1,3 +1,4 @@
+import type { StreamOptions } from '@etherply/stream';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import {
   type JetStreamManager,
@@ -8,7 +9,6 @@ import {
 } from '@nats-io/jetstream';
 import { connect, type NatsConnection, nanos } from '@nats-io/transport-node';
 import { StreamUnavailableError } from '../../src/replication/stream.ts';
-import type { StreamOptions } from '../../src/replication/stream-config.ts';
 import { NatsServer } from '../nats-server.ts';
 import { until } from '../pod.ts';
 import { bytesOf, TestStream, workspace } from './test-stream.ts';

@@ -1,9 +1,9 @@
 import { type WorkspaceId, workspaceId } from '@etherply/protocol';
+import type { StreamOptions } from '@etherply/stream';
 import { JetStream } from '../../src/replication/jetstream.ts';
 import { NatsClient } from '../../src/replication/nats-client.ts';
 import { natsConnector } from '../../src/replication/nats-connection.ts';
 import type { StreamMessage } from '../../src/replication/stream.ts';
-import type { StreamOptions } from '../../src/replication/stream-config.ts';
 import { until } from '../pod.ts';
 
 const NO_CREDENTIALS = {

@@ -8,7 +8,7 @@ import {
   originOf,
   presenceSubjectOf,
   subjectOf,
-} from '../../src/replication/subjects.ts';
+} from '../src/subjects.ts';
 
 const LETTERS = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'];
 /** Few letters, and all that has a meaning somewhere, so that ids differ in little. */

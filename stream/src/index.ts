@@ -1,0 +1,2 @@
+export * from './stream-config.ts';
+export * from './subjects.ts';
