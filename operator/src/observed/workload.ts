@@ -1,0 +1,26 @@
+import { z } from 'zod';
+import type { KubeObject } from '../kube/object.ts';
+import type { PodFacts, WorkloadFacts } from './facts.ts';
+
+const workload = z.object({
+  spec: z.object({ replicas: z.int().default(1) }),
+  status: z
+    .object({
+      observedGeneration: z.int().optional(),
+      readyReplicas: z.int().default(0),
+      updatedReplicas: z.int().default(0),
+    })
+    .default({ readyReplicas: 0, updatedReplicas: 0 }),
+});
+
+/** What a Deployment or StatefulSet says of its pods, and what these say of themselves. */
+export function workloadFacts(object: KubeObject, pods: readonly PodFacts[]): WorkloadFacts {
+  const { spec, status } = workload.parse(object);
+  const stuck = pods.find(({ problem }) => problem !== undefined);
+  return {
+    replicas: spec.replicas,
+    readyReplicas: status.readyReplicas,
+    isCurrent: status.observedGeneration === object.metadata.generation && status.updatedReplicas >= spec.replicas,
+    problem: stuck && `${stuck.name}: ${stuck.problem}`,
+  };
+}

@@ -1,0 +1,87 @@
+import type { Facts, PodFacts, TemplateFacts } from '../observed/facts.ts';
+import type { Action } from './action.ts';
+import { handOverOf } from './hand-over.ts';
+import type { Scale } from './scale.ts';
+
+/** How pods are made anew, one after the other. */
+export interface Roll {
+  readonly actions: readonly Action[];
+  /** Pods that are still to be made anew. */
+  readonly outdated: number;
+  /** Why they are; undefined where none is. */
+  readonly reason: string | undefined;
+  /** What the next step waits for. */
+  readonly waitsFor: string | undefined;
+}
+
+const NONE: Roll = { actions: [], outdated: 0, reason: undefined, waitsFor: undefined };
+
+/**
+ * A pod is made anew when every other one is ready and the stream has all that it has. One that is not ready anyway, or cannot
+ * reach the stream, is made anew at once: its volumes keep what it has, and waiting would be in vain where the change mends it.
+ */
+export function planRoll(facts: Facts, scale: Scale): Roll {
+  const { statefulSet, pods } = facts;
+  if (statefulSet?.updateRevision === undefined || !statefulSet.isCurrent) return NONE;
+  const { updateRevision, template } = statefulSet;
+  const outdated = pods.filter(
+    ({ revision, ordinal }) => revision !== updateRevision && ordinal < statefulSet.replicas,
+  );
+  const [first] = outdated;
+  if (first === undefined) return NONE;
+  const reason = reasonOf(first.template, template);
+  const roll = { actions: [], outdated: outdated.length, reason };
+  if (scale.replicas < statefulSet.replicas || scale.actions.length > 0 || scale.waitsFor !== undefined) {
+    return { ...roll, waitsFor: 'fewer pods are made first' };
+  }
+  const ending = pods.find(({ isTerminating }) => isTerminating);
+  if (ending !== undefined) return { ...roll, waitsFor: `${ending.name} is ending` };
+
+  const replace = (pod: PodFacts, why: string): Roll => ({
+    ...roll,
+    actions: [{ kind: 'replace', pod, reason: `${reasonOf(pod.template, template)}${why}` }],
+    waitsFor: `${pod.name} starts`,
+  });
+  const broken = outdated.find((pod) => !pod.isReady && handOverOf(pod).stage !== 'draining' && !isDone(pod));
+  if (broken !== undefined) return replace(broken, '; it was not ready');
+
+  const victim = outdated.find(({ control }) => control?.draining) ?? outdated.at(-1) ?? first;
+  if (pods.length < statefulSet.replicas) return { ...roll, waitsFor: 'every pod is to be there' };
+  const unready = pods.find((pod) => pod !== victim && !pod.isReady);
+  if (unready !== undefined) return { ...roll, waitsFor: `${unready.name} is to become ready` };
+
+  const handOver = handOverOf(victim);
+  if (handOver.stage === 'done') return replace(victim, '');
+  if (victim.control?.streamConnected === false) return replace(victim, '; it could not reach the stream');
+  if (handOver.stage === 'silent') return { ...roll, waitsFor: `${victim.name} is to answer` };
+  if (handOver.stage === 'draining') return { ...roll, waitsFor: handOver.message };
+  const drain: Action = { kind: 'drain', pod: victim, reason: reasonOf(victim.template, template) };
+  return { ...roll, actions: [drain], waitsFor: `${victim.name} sends away its clients` };
+}
+
+/** Pods that are neither to go nor to be made anew, and take nobody in: somebody has begun something that nobody wants any more. */
+export function planResumes({ pods, statefulSet }: Facts, scale: Scale): readonly Action[] {
+  return pods.flatMap((pod): Action[] => {
+    const isLeaving =
+      pod.ordinal >= scale.replicas || (scale.replicas > scale.wanted && pod.ordinal === scale.replicas - 1);
+    const isOutdated = statefulSet?.isCurrent !== true || pod.revision !== statefulSet.updateRevision;
+    if (isLeaving || isOutdated || pod.isTerminating || pod.control?.draining !== true) return [];
+    return [{ kind: 'resume', pod, reason: 'it is to stay as it is' }];
+  });
+}
+
+function isDone(pod: PodFacts): boolean {
+  return handOverOf(pod).stage === 'done';
+}
+
+const CONFIG = 'etherply.io/config-hash';
+const SECRETS = 'etherply.io/secrets-hash';
+
+function reasonOf(pod: TemplateFacts, template: TemplateFacts): string {
+  const reasons = [
+    ...(pod.image === template.image ? [] : [`the image is now ${template.image ?? 'another one'}`]),
+    ...(pod.annotations[CONFIG] === template.annotations[CONFIG] ? [] : ['settings have changed']),
+    ...(pod.annotations[SECRETS] === template.annotations[SECRETS] ? [] : ['a Secret has changed']),
+  ];
+  return reasons.length > 0 ? reasons.join(', ') : 'the template of the pods has changed';
+}
