@@ -1,2 +1,3 @@
+export * from './payload-bucket.ts';
 export * from './stream-config.ts';
 export * from './subjects.ts';

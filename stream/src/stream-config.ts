@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import {
   DiscardPolicy,
   JetStreamApiCodes,
@@ -31,6 +32,11 @@ export class StreamConfigError extends Error {
   override readonly name = 'StreamConfigError';
 }
 
+/** The stream is not there, or lacks what pods need, and somebody else is to see to it. */
+export class StreamNotReadyError extends Error {
+  override readonly name = 'StreamNotReadyError';
+}
+
 /**
  * Makes the stream where it is not there, and changes what can be changed.
  * @param reachable of the regions those whose streams are there: a server that does not find one looks for it a minute later
@@ -41,32 +47,49 @@ export async function ensureStream(
   options: StreamOptions,
   reachable: readonly string[],
 ): Promise<void> {
-  const found = await infoOf(jsm, options.cluster);
+  const found = await streamInfo(jsm, options.cluster);
   if (found === undefined) {
-    await jsm.streams.add(configOf(options, reachable));
+    await jsm.streams.add(streamConfigOf(options, reachable));
     return;
   }
   const had = (found.config.sources ?? []).map(({ name }) => name);
-  const wanted = configOf(options, [...reachable, ...had]);
-  if (found.config.storage !== wanted.storage || found.config.retention !== wanted.retention) {
-    throw new StreamConfigError(
-      `the stream ${options.cluster} has ${found.config.storage} storage and ${found.config.retention} retention, which cannot ` +
-        `be changed to ${wanted.storage} and ${wanted.retention}: set ETHERPLY_STREAM_RETENTION, or choose another ETHERPLY_CLUSTER`,
-    );
-  }
+  const wanted = streamConfigOf(options, [...reachable, ...had]);
+  refuseUnchangeable(found.config, wanted);
   if (!isAsWanted(found.config, wanted)) await jsm.streams.update(options.cluster, { ...found.config, ...wanted });
+}
+
+/**
+ * Where somebody else makes the stream: whether it is there, and what pods need it to be. Its bounds, replicas and sources are
+ * left to whoever manages it.
+ * @throws StreamNotReadyError, StreamConfigError
+ */
+export async function requireStream(jsm: JetStreamManager, options: StreamOptions): Promise<void> {
+  const found = await streamInfo(jsm, options.cluster);
+  if (found === undefined) throw new StreamNotReadyError(`the stream ${options.cluster} is not there`);
+  const wanted = streamConfigOf(options, []);
+  refuseUnchangeable(found.config, wanted);
+  const { subjects, discard, allow_direct, allow_rollup_hdrs, republish } = wanted;
+  const needed = { subjects, discard, allow_direct, allow_rollup_hdrs, republish };
+  const lacking = Object.entries(needed).filter(
+    ([name, value]) => !isDeepStrictEqual(Reflect.get(found.config, name), value),
+  );
+  if (lacking.length > 0) {
+    const list = lacking.map(([name, value]) => `${name} ${JSON.stringify(value)}`).join(', ');
+    throw new StreamNotReadyError(`the stream ${options.cluster} lacks what pods need: ${list}`);
+  }
 }
 
 /** Whether there is a stream of this name. */
 export async function isThere(jsm: JetStreamManager, name: string): Promise<boolean> {
   try {
-    return (await infoOf(jsm, name)) !== undefined;
+    return (await streamInfo(jsm, name)) !== undefined;
   } catch {
     return false; // nobody answers for it
   }
 }
 
-function configOf(options: StreamOptions, reachable: readonly string[]) {
+/** The configuration that follows from the options. @param reachable as for {@link ensureStream} */
+export function streamConfigOf(options: StreamOptions, reachable: readonly string[]) {
   const { cluster, replicas, retention, maxAgeSeconds, maxBytes, duplicateSeconds, regions } = options;
   return {
     name: cluster,
@@ -97,7 +120,8 @@ function sourceOf(name: string, domain: string | undefined) {
   };
 }
 
-async function infoOf(jsm: JetStreamManager, name: string): Promise<StreamInfo | undefined> {
+/** Undefined where there is no stream of this name. */
+export async function streamInfo(jsm: JetStreamManager, name: string): Promise<StreamInfo | undefined> {
   try {
     return await jsm.streams.info(name);
   } catch (error) {
@@ -106,7 +130,16 @@ async function infoOf(jsm: JetStreamManager, name: string): Promise<StreamInfo |
   }
 }
 
-function isAsWanted(found: StreamConfig, wanted: ReturnType<typeof configOf>): boolean {
+/** @throws StreamConfigError */
+function refuseUnchangeable(found: StreamConfig, wanted: ReturnType<typeof streamConfigOf>): void {
+  if (found.storage === wanted.storage && found.retention === wanted.retention) return;
+  throw new StreamConfigError(
+    `the stream ${wanted.name} has ${found.storage} storage and ${found.retention} retention, which cannot be changed to ` +
+      `${wanted.storage} and ${wanted.retention}`,
+  );
+}
+
+function isAsWanted(found: StreamConfig, wanted: ReturnType<typeof streamConfigOf>): boolean {
   const { republish, sources, subjects, ...plain } = wanted;
   const isPlainSame = Object.entries(plain).every(([name, value]) => Reflect.get(found, name) === value);
   const sourceNames = (list: StreamConfig['sources']) => (list ?? []).map(({ name }) => name).join();

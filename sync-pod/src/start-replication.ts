@@ -94,6 +94,7 @@ export async function startReplication({
       maxBytes: config.streamMaxBytes,
       duplicateSeconds: config.streamDuplicateSeconds,
       regions: config.regions,
+      isManaged: config.manageStream,
     },
     {
       connected: () => {

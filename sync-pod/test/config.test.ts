@@ -64,6 +64,7 @@ test('defaults; empty variables count as unset', () => {
     shutdownTimeoutSeconds: 20,
     logLevel: 'info',
     dev: false,
+    manageStream: true,
   };
   expect(loadConfig(valid)).toEqual(expected);
   expect(loadConfig({ ...empty, ...valid })).toEqual(expected);

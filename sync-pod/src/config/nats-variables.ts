@@ -1,5 +1,5 @@
 import { clusterName, natsUrlList, regionList } from './nats-values.ts';
-import { choice, text } from './values.ts';
+import { boolean, choice, text } from './values.ts';
 import { counted, defaulted, optional, unlimitable } from './variable.ts';
 
 /** What a pod needs to know to be one of several: how to reach NATS, and what the stream is like. */
@@ -41,6 +41,13 @@ export const natsVariables = {
     'File with the certificate in PEM that the pod shows to NATS. Needs `ETHERPLY_NATS_TLS_KEY`.',
   ),
   natsTlsKey: optional('ETHERPLY_NATS_TLS_KEY', text, 'File with the key of that certificate in PEM.'),
+  manageStream: defaulted(
+    'ETHERPLY_MANAGE_STREAM',
+    boolean,
+    'true',
+    'true or false. Whether the pod makes the stream and its object bucket, and changes them to what is set here. ' +
+      'false: it waits until somebody has made them, as the operator does, and changes nothing.',
+  ),
   streamReplicas: defaulted(
     'ETHERPLY_STREAM_REPLICAS',
     choice(['1', '3'], 'set 1 or 3').transform((value) => (value === '1' ? 1 : 3)),

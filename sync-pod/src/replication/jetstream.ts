@@ -4,7 +4,10 @@ import {
   isThere,
   liveSubjectOf,
   originOf,
+  requirePayloadBucket,
+  requireStream,
   StreamConfigError,
+  StreamNotReadyError,
   type StreamOptions,
   subjectOf,
 } from '@etherply/stream';
@@ -38,6 +41,11 @@ interface Facts {
   readonly lastSequence: number;
 }
 
+export interface JetStreamOptions extends StreamOptions {
+  /** Whether this pod makes and changes the stream and its bucket; where it does not, it waits for them. */
+  readonly isManaged: boolean;
+}
+
 /** Told of how it is with the stream. */
 export interface StreamObserver {
   /** It can be reached, at first or again. */
@@ -64,7 +72,7 @@ const LAST_RETRY_MS = 2000;
 export class JetStream implements Stream {
   readonly origins: readonly string[];
   readonly #nats: NatsClient;
-  readonly #options: StreamOptions;
+  readonly #options: JetStreamOptions;
   readonly #observer: StreamObserver;
   readonly #payloads: PayloadStore;
   readonly #payloadsOf: ReadonlyMap<string, PayloadStore>;
@@ -76,16 +84,18 @@ export class JetStream implements Stream {
   #isClosed = false;
   #ensuring = 0;
 
-  /** Whenever the connection comes, makes the stream what it is to be. */
-  constructor(nats: NatsClient, options: StreamOptions, observer: StreamObserver) {
+  /** Whenever the connection comes, makes the stream what it is to be, or waits until somebody has. */
+  constructor(nats: NatsClient, options: JetStreamOptions, observer: StreamObserver) {
     this.#nats = nats;
     this.#options = options;
     this.#observer = observer;
     this.origins = [options.cluster, ...options.regions.map(({ name }) => name)];
-    const { cluster, replicas, regions } = options;
-    this.#payloads = new PayloadStore(nats, cluster, { replicas });
+    const { cluster, replicas, regions, isManaged } = options;
+    this.#payloads = isManaged
+      ? PayloadStore.made(nats, { cluster, replicas })
+      : PayloadStore.found(nats, { cluster, domain: undefined });
     const others = regions.map(
-      ({ name, domain }) => [name, new PayloadStore(nats, name, { replicas, domain })] as const,
+      ({ name, domain }) => [name, PayloadStore.found(nats, { cluster: name, domain })] as const,
     );
     this.#payloadsOf = new Map([[cluster, this.#payloads], ...others]);
     nats.observe({
@@ -293,22 +303,33 @@ export class JetStream implements Stream {
     for (let retryMs = FIRST_RETRY_MS; isWanted(); retryMs = Math.min(2 * retryMs, LAST_RETRY_MS)) {
       try {
         this.#manager ??= await jetstreamManager(connection, { timeout: TIMEOUT_MS });
-        const reachable = await this.#reachableRegions(connection);
-        await ensureStream(this.#manager, this.#options, reachable);
+        const isComplete = await this.#stand(connection, this.#manager);
         if (!isWanted()) return;
         if (!this.#isReady) {
           for (const payloads of this.#payloadsOf.values()) payloads.forget();
           this.#isReady = true;
           this.#observer.connected();
         }
-        if (reachable.length === this.#options.regions.length) return;
+        if (isComplete) return;
         retryMs = LAST_RETRY_MS;
       } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
-        this.#problem = error instanceof StreamConfigError ? reason : `the stream cannot be used: ${reason}`;
+        this.#problem = problemOf(error);
       }
       await new Promise((resolve) => setTimeout(resolve, retryMs).unref());
     }
+  }
+
+  /** Makes the stream, or sees that it is there. False: it is to become more when other regions can be reached. */
+  async #stand(connection: NatsConnection, manager: JetStreamManager): Promise<boolean> {
+    const { isManaged, cluster, regions } = this.#options;
+    if (isManaged) {
+      const reachable = await this.#reachableRegions(connection);
+      await ensureStream(manager, this.#options, reachable);
+      return reachable.length === regions.length;
+    }
+    await requireStream(manager, this.#options);
+    await requirePayloadBucket(manager, cluster);
+    return true;
   }
 
   async #reachableRegions(connection: NatsConnection): Promise<string[]> {
@@ -338,6 +359,16 @@ export class JetStream implements Stream {
     }
     return new StreamUnavailableError(error instanceof Error ? error.message : String(error), { cause: error });
   }
+}
+
+/** What keeps the stream from being used, with what to do about it. */
+function problemOf(error: unknown): string {
+  const reason = error instanceof Error ? error.message : String(error);
+  if (error instanceof StreamNotReadyError) return `${reason}: waiting for whoever manages it (ETHERPLY_MANAGE_STREAM)`;
+  if (error instanceof StreamConfigError) {
+    return `${reason}: set ETHERPLY_STREAM_RETENTION, or choose another ETHERPLY_CLUSTER`;
+  }
+  return `the stream cannot be used: ${reason}`;
 }
 
 /** The server answers, and nobody there knows the stream. */

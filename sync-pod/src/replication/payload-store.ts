@@ -1,6 +1,6 @@
-import { jetstream, StorageType } from '@nats-io/jetstream';
-import { type ObjectResult, type ObjectStore, Objm } from '@nats-io/obj';
-import { deadline } from '@nats-io/transport-node';
+import { makePayloadBucket, openPayloadBucket } from '@etherply/stream';
+import type { ObjectResult, ObjectStore } from '@nats-io/obj';
+import { deadline, type NatsConnection } from '@nats-io/transport-node';
 import type { NatsClient } from './nats-client.ts';
 import { StreamUnavailableError } from './stream.ts';
 
@@ -10,21 +10,22 @@ const PIECE_MS = 5000;
 /** What is too large for a message: an object under the id of the message that names it. */
 export class PayloadStore {
   readonly #nats: NatsClient;
-  readonly #bucket: string;
-  readonly #replicas: number;
-  readonly #domain: string | undefined;
+  readonly #open: (connection: NatsConnection) => Promise<ObjectStore>;
   #store: Promise<ObjectStore> | undefined;
 
-  /** @param domain the JetStream domain that it is in, where that is not the own one */
-  constructor(
-    nats: NatsClient,
-    cluster: string,
-    { replicas, domain }: { replicas: number; domain?: string | undefined },
-  ) {
+  private constructor(nats: NatsClient, open: (connection: NatsConnection) => Promise<ObjectStore>) {
     this.#nats = nats;
-    this.#bucket = `${cluster}-payloads`;
-    this.#replicas = replicas;
-    this.#domain = domain;
+    this.#open = open;
+  }
+
+  /** Whose bucket this pod makes when it is first needed. */
+  static made(nats: NatsClient, bucket: { cluster: string; replicas: number }): PayloadStore {
+    return new PayloadStore(nats, (connection) => makePayloadBucket(connection, bucket));
+  }
+
+  /** Whose bucket somebody else makes. */
+  static found(nats: NatsClient, bucket: { cluster: string; domain: string | undefined }): PayloadStore {
+    return new PayloadStore(nats, (connection) => openPayloadBucket(connection, bucket));
   }
 
   /** Keeps `bytes` for a message on `subject`; the same bytes under the same name may be kept by several at once. */
@@ -69,12 +70,10 @@ export class PayloadStore {
   #opened(): Promise<ObjectStore> {
     const { connection } = this.#nats;
     if (connection === undefined) throw new StreamUnavailableError(this.#nats.problem);
-    this.#store ??= new Objm(jetstream(connection, { ...(this.#domain !== undefined && { domain: this.#domain }) }))
-      .create(this.#bucket, { storage: StorageType.File, replicas: this.#replicas })
-      .catch((error: unknown) => {
-        this.#store = undefined;
-        throw error;
-      });
+    this.#store ??= this.#open(connection).catch((error: unknown) => {
+      this.#store = undefined;
+      throw error;
+    });
     return this.#store;
   }
 }

@@ -54,7 +54,14 @@ async function sweep(url: string): Promise<number> {
   const login = { urls: [url], name: 'sweeper', user: 'etherply', password: PASSWORD };
   const client = new NatsClient(await natsConnector({ ...login, ...none, ...noTls }));
   const limits = { maxAgeSeconds: Infinity, maxBytes: Infinity, duplicateSeconds: 120 };
-  const options = { cluster: 'etherply', replicas: 1, retention: 'limits', regions: [], ...limits } as const;
+  const options = {
+    cluster: 'etherply',
+    replicas: 1,
+    retention: 'limits',
+    regions: [],
+    isManaged: true,
+    ...limits,
+  } as const;
   const stream = await new Promise<JetStream>((resolve) => {
     const one: JetStream = new JetStream(client, options, { connected: () => resolve(one), disconnected: () => {} });
   });

@@ -1,6 +1,5 @@
 import { type WorkspaceId, workspaceId } from '@etherply/protocol';
-import type { StreamOptions } from '@etherply/stream';
-import { JetStream } from '../../src/replication/jetstream.ts';
+import { JetStream, type JetStreamOptions } from '../../src/replication/jetstream.ts';
 import { NatsClient } from '../../src/replication/nats-client.ts';
 import { natsConnector } from '../../src/replication/nats-connection.ts';
 import type { StreamMessage } from '../../src/replication/stream.ts';
@@ -16,7 +15,7 @@ const NO_CREDENTIALS = {
   tlsCert: undefined,
   tlsKey: undefined,
 };
-const DEFAULTS: StreamOptions = {
+const DEFAULTS: JetStreamOptions = {
   cluster: 'etherply',
   replicas: 1,
   retention: 'limits',
@@ -24,6 +23,7 @@ const DEFAULTS: StreamOptions = {
   maxBytes: Number.POSITIVE_INFINITY,
   duplicateSeconds: 120,
   regions: [],
+  isManaged: true,
 };
 
 /** A `JetStream` with a connection of its own, without a pod around it. */
@@ -33,7 +33,7 @@ export class TestStream {
   /** What its observer was told, in order. */
   readonly told: ('connected' | 'disconnected')[] = [];
 
-  private constructor(nats: NatsClient, options: StreamOptions) {
+  private constructor(nats: NatsClient, options: JetStreamOptions) {
     this.nats = nats;
     this.stream = new JetStream(nats, options, {
       connected: () => this.told.push('connected'),
@@ -42,13 +42,13 @@ export class TestStream {
   }
 
   /** Begins to connect. */
-  static async begin(url: string, options: Partial<StreamOptions> = {}): Promise<TestStream> {
+  static async begin(url: string, options: Partial<JetStreamOptions> = {}): Promise<TestStream> {
     const nats = new NatsClient(await natsConnector({ urls: [url], name: 'test', ...NO_CREDENTIALS }));
     return new TestStream(nats, { ...DEFAULTS, ...options });
   }
 
   /** Resolves when it can be used. */
-  static async open(url: string, options: Partial<StreamOptions> = {}): Promise<TestStream> {
+  static async open(url: string, options: Partial<JetStreamOptions> = {}): Promise<TestStream> {
     const opened = await TestStream.begin(url, options);
     await opened.connected();
     return opened;
