@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import { withRules } from './cel.ts';
-import { secretKey } from './values.ts';
+import { listAsSet, secretKey } from './values.ts';
 
 const jwks = z
   .object({
     url: z
       .string()
-      .regex(/^https?:\/\//)
+      .max(2048)
+      .regex(/^https?:\/\/[^\s]+$/)
       .describe('URL (http or https) of the JSON Web Key Set.'),
   })
   .describe('Public keys that tokens are checked with: RS, PS, ES (256, 384, 512) or EdDSA.');
@@ -26,11 +27,13 @@ export const auth = withRules(
         .min(1)
         .optional()
         .describe('The `aud` that every token must carry. Unset: it is not checked.'),
-      defaultScopes: z
-        .array(z.enum(['read', 'write', 'admin']))
-        .max(3)
-        .default([])
-        .describe('Scopes of a token that names none.'),
+      defaultScopes: listAsSet(
+        z
+          .array(z.enum(['read', 'write', 'admin']).describe('A scope.'))
+          .max(3)
+          .default([])
+          .describe('Scopes of a token that names none.'),
+      ),
       requireWorkspaceClaim: z
         .boolean()
         .default(false)

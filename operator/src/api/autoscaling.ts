@@ -16,18 +16,29 @@ export const autoscaling = withRules(
       targetConnections: whole(
         1,
         1_000_000,
-        'Connections of each pod, on average, from which on there are more.',
+        'Connections of each pod, on average, from which on there are more. Unset: they do not count.',
       ).optional(),
       metrics: z
         .enum(['adapter', 'keda', 'operator'])
         .default('adapter')
         .describe(
-          'Where the numbers come from. adapter: whatever serves custom.metrics.k8s.io. keda: a ScaledObject. ' +
-            'operator: the operator serves them itself, where its chart says so.',
+          'Where the numbers come from. adapter: whatever serves custom.metrics.k8s.io, as prometheus-adapter. ' +
+            'keda: KEDA, which asks Prometheus. operator: the operator serves them itself, where its chart says so.',
         ),
+      prometheusAddress: z
+        .string()
+        .max(512)
+        .regex(/^https?:\/\/[^\s]+$/)
+        .optional()
+        .describe('URL (http or https) of the Prometheus that KEDA asks. Needed with metrics keda.'),
     })
     .describe(
-      'How many pods there are, by ops a second and connections. `replicas` is then set by the autoscaler alone.',
+      'How many pods there are, by ops a second and connections. `replicas` is then set by the autoscaler alone. ' +
+        'Unset: as many as `replicas` says.',
     ),
   { rule: 'self.minReplicas <= self.maxReplicas', message: 'minReplicas must not be more than maxReplicas' },
+  {
+    rule: "self.metrics != 'keda' || has(self.prometheusAddress)",
+    message: 'metrics keda needs prometheusAddress: the URL of the Prometheus with the metrics of the pods',
+  },
 );

@@ -50,6 +50,13 @@ export function customResourceDefinition() {
               type: 'object',
               description: 'A cluster of sync pods that replicate workspaces among each other.',
               required: ['spec'],
+              'x-kubernetes-validations': [
+                {
+                  rule: "self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+                  message:
+                    'choose a name of lower case letters, digits and -, that begins with a letter: Services have it, too',
+                },
+              ],
               properties: {
                 apiVersion: { type: 'string' },
                 kind: { type: 'string' },
