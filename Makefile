@@ -28,10 +28,12 @@ check: node_modules/.package-lock.json ## Check formatting, lint rules and types
 	@npm run --silent check
 
 test: check .cache/python/.installed ## Run every test
+	@npm run --silent tools
 	@npm run --silent test
 
 test-long: node_modules/.package-lock.json ## Run the tests of crashes and outages for many more rounds and minutes (15 minutes)
 	@npm run --silent build
+	@npm run --silent tools
 	@CRASH_ROUNDS=30 OUTAGE_SECONDS=60 npm run --silent test -- crash outage regions
 
 bounds: node_modules/.package-lock.json ## Hold a sync pod against a bare WebSocket server (5 minutes)
