@@ -32,3 +32,23 @@ export interface KubeObject {
   readonly metadata: ObjectMeta;
   readonly [field: string]: unknown;
 }
+
+/** Where an object is, among those of its kind. */
+export interface ObjectRef {
+  /** Absent for kinds that are in no namespace. */
+  readonly namespace?: string;
+  readonly name: string;
+}
+
+/** `namespace/name`, or only the name: one text for each reference, as the keys of caches and queues are. */
+export type ObjectKey = string;
+
+export function keyOf({ namespace, name }: ObjectRef): ObjectKey {
+  return namespace === undefined ? name : `${namespace}/${name}`;
+}
+
+/** The reference that `keyOf` made a key of: neither namespaces nor names have slashes. */
+export function refOf(key: ObjectKey): ObjectRef {
+  const at = key.indexOf('/');
+  return at === -1 ? { name: key } : { namespace: key.slice(0, at), name: key.slice(at + 1) };
+}
