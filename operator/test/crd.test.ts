@@ -65,3 +65,13 @@ test.each([
 ])('%s is refused', (_, wrong) => {
   expect(clusterSpec.safeParse({ ...MINIMAL, ...wrong }).success).toBe(false);
 });
+
+test('the default of an object has those of its fields, which its rules are about', () => {
+  const parts = [...partsOf(specSchema())].filter(([, part]) => part.default instanceof Object && 'properties' in part);
+  expect(parts.length).toBeGreaterThan(5);
+  for (const [, { default: whole, properties }] of parts) {
+    for (const [name, field] of Object.entries(properties ?? {})) {
+      if ('default' in field) expect(whole).toHaveProperty([name]);
+    }
+  }
+});

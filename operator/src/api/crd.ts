@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { clusterSpec, clusterStatus } from './cluster.ts';
+import { withWholeDefaults } from './whole-defaults.ts';
 
 /** The API group of EtherPly. */
 export const GROUP = 'etherply.io';
@@ -78,7 +79,7 @@ export function customResourceDefinition() {
 
 /** The schema in the form that Kubernetes takes: https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/ */
 function structural(schema: z.ZodType): JsonSchema {
-  const { $schema: _, ...rest }: JsonSchema = z.toJSONSchema(schema, {
+  const whole = z.toJSONSchema(schema, {
     io: 'input',
     reused: 'inline',
     override: ({ jsonSchema }) => {
@@ -88,5 +89,6 @@ function structural(schema: z.ZodType): JsonSchema {
       if (jsonSchema['x-kubernetes-preserve-unknown-fields'] === true) delete jsonSchema.additionalProperties;
     },
   });
+  const { $schema: _, ...rest } = withWholeDefaults(whole);
   return rest;
 }
