@@ -25,7 +25,12 @@ export interface StreamOptions {
   readonly duplicateSeconds: number;
   /** The other clusters whose messages come into it. */
   readonly regions: readonly { readonly name: string; readonly domain: string | undefined }[];
+  /** Who makes it, which stands in its metadata so that nobody else takes it for theirs. Unset: nobody says. */
+  readonly owner?: string;
 }
+
+/** Where in the metadata of the stream its owner stands. */
+export const OWNER_KEY = 'etherply.io/owner';
 
 /** The stream is there, and cannot be what it is to be. */
 export class StreamConfigError extends Error {
@@ -52,10 +57,13 @@ export async function ensureStream(
     await jsm.streams.add(streamConfigOf(options, reachable));
     return;
   }
-  const had = (found.config.sources ?? []).map(({ name }) => name);
+  const had = sourcesOf(found.config).map(({ name }) => name);
   const wanted = streamConfigOf(options, [...reachable, ...had]);
   refuseUnchangeable(found.config, wanted);
-  if (!isAsWanted(found.config, wanted)) await jsm.streams.update(options.cluster, { ...found.config, ...wanted });
+  if (isAsWanted(found.config, wanted)) return;
+  // What else stands in the metadata is somebody else's, or NATS's own.
+  const metadata = { ...found.config.metadata, ...wanted.metadata };
+  await jsm.streams.update(options.cluster, { ...found.config, ...wanted, metadata });
 }
 
 /**
@@ -90,7 +98,7 @@ export async function isThere(jsm: JetStreamManager, name: string): Promise<bool
 
 /** The configuration that follows from the options. @param reachable as for {@link ensureStream} */
 export function streamConfigOf(options: StreamOptions, reachable: readonly string[]) {
-  const { cluster, replicas, retention, maxAgeSeconds, maxBytes, duplicateSeconds, regions } = options;
+  const { cluster, replicas, retention, maxAgeSeconds, maxBytes, duplicateSeconds, regions, owner } = options;
   return {
     name: cluster,
     subjects: [allSubjectsOf(cluster)],
@@ -99,6 +107,9 @@ export function streamConfigOf(options: StreamOptions, reachable: readonly strin
     num_replicas: replicas,
     max_age: maxAgeSeconds === Number.POSITIVE_INFINITY ? 0 : nanos(maxAgeSeconds * 1000),
     max_bytes: maxBytes === Number.POSITIVE_INFINITY ? -1 : maxBytes,
+    max_msgs: -1,
+    max_msgs_per_subject: -1,
+    max_msg_size: -1,
     // A full stream takes nothing more, so that nothing that it had is lost.
     discard: DiscardPolicy.New,
     duplicate_window: nanos(duplicateSeconds * 1000),
@@ -107,6 +118,7 @@ export function streamConfigOf(options: StreamOptions, reachable: readonly strin
     republish: { src: '>', dest: liveDestination(cluster) },
     // Only what was born there: what a region has from another one does not come back to that.
     sources: regions.flatMap(({ name, domain }) => (reachable.includes(name) ? [sourceOf(name, domain)] : [])),
+    metadata: owner === undefined ? {} : { [OWNER_KEY]: owner },
   } satisfies Partial<StreamConfig>;
 }
 
@@ -140,13 +152,23 @@ function refuseUnchangeable(found: StreamConfig, wanted: ReturnType<typeof strea
 }
 
 function isAsWanted(found: StreamConfig, wanted: ReturnType<typeof streamConfigOf>): boolean {
-  const { republish, sources, subjects, ...plain } = wanted;
+  const { republish, sources, subjects, metadata, ...plain } = wanted;
   const isPlainSame = Object.entries(plain).every(([name, value]) => Reflect.get(found, name) === value);
-  const sourceNames = (list: StreamConfig['sources']) => (list ?? []).map(({ name }) => name).join();
+  const essence = (list: Sources) =>
+    JSON.stringify(list.map((one) => [one.name, one.filter_subject, one.external?.api]));
   return (
     isPlainSame &&
-    found.republish?.dest === republish.dest &&
-    sourceNames(found.sources) === sourceNames(sources) &&
-    found.subjects?.join() === subjects.join()
+    found.republish?.src === republish.src &&
+    found.republish.dest === republish.dest &&
+    !found.republish.headers_only &&
+    essence(sourcesOf(found)) === essence(sources) &&
+    found.subjects?.join() === subjects.join() &&
+    Object.entries(metadata).every(([name, value]) => found.metadata?.[name] === value)
   );
+}
+
+type Sources = NonNullable<StreamConfig['sources']>;
+
+function sourcesOf(config: StreamConfig): Sources {
+  return config.sources ?? [];
 }

@@ -1,6 +1,7 @@
 import type { StreamOptions } from '@etherply/stream';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import {
+  DiscardPolicy,
   type JetStreamManager,
   jetstreamManager,
   RetentionPolicy,
@@ -101,6 +102,18 @@ describe('a stream that is there', () => {
     await open({ maxAgeSeconds: 7200 });
     await until(async () => updates.length > 0);
     expect(updates).toHaveLength(1);
+  });
+
+  test.each([
+    ['bounds', { max_msgs: 5, max_msgs_per_subject: 1, max_msg_size: 100 }],
+    ['publishing again', { republish: { src: 'etherply.ops.x.>', dest: 'etherply.live.>' } }],
+    ['what it takes', { discard: DiscardPolicy.Old }],
+  ])('of which somebody has changed the %s gets it back', async (_, change) => {
+    await open();
+    const before = await config();
+    await manager.streams.update('etherply', { ...before, ...change });
+    await open();
+    expect(await config()).toEqual(before);
   });
 
   test.each([
