@@ -21,7 +21,7 @@ export interface Scale {
  */
 export function planScale(facts: Facts): Scale {
   const wanted = facts.cluster.spec.replicas;
-  const has = facts.statefulSet?.replicas ?? wanted;
+  const has = replicasOf(facts);
   const steady = { replicas: has, wanted, actions: [], waitsFor: undefined, obstacle: undefined };
   if (wanted === has) return steady;
   if (wanted > has) return { ...steady, replicas: wanted };
@@ -63,6 +63,13 @@ export function planScale(facts: Facts): Scale {
       }
       return { ...steady, waitsFor: handOver.message };
   }
+}
+
+/** Where the StatefulSet was deleted, those that it had must not be fewer after it is made again. */
+function replicasOf({ cluster, statefulSet, pods }: Facts): number {
+  if (statefulSet !== undefined) return statefulSet.replicas;
+  const had = Math.max(cluster.status.replicas ?? 0, ...pods.map(({ ordinal }) => ordinal + 1));
+  return had === 0 ? cluster.spec.replicas : had;
 }
 
 function claimNames({ claims }: Facts, ordinal: number): string {

@@ -1,0 +1,52 @@
+import type { ClusterStatus, Condition } from '../api/cluster.ts';
+import { available } from './available.ts';
+import { degraded } from './degraded.ts';
+import { endpointOf } from './endpoint.ts';
+import { ingressReady } from './ingress-ready.ts';
+import { progressing } from './progressing.ts';
+import { scalingBlocked } from './scaling-blocked.ts';
+import type { Situation, Verdict } from './situation.ts';
+import { storageReady } from './storage-ready.ts';
+import { streamReady } from './stream-ready.ts';
+
+/** Each says one thing of a cluster. */
+const CONDITIONS = {
+  Available: available,
+  Progressing: progressing,
+  Degraded: degraded,
+  StreamReady: streamReady,
+  StorageReady: storageReady,
+  IngressReady: ingressReady,
+  ScalingBlocked: scalingBlocked,
+} satisfies Record<string, (situation: Situation) => Verdict>;
+
+/** A person has to read it, and an object has room for little more. */
+const MAX_MESSAGE = 1024;
+
+/**
+ * What the status of the cluster is to say.
+ * @param selector of the sync pods, as an autoscaler takes it
+ * @param now RFC 3339, in seconds
+ */
+export function statusOf(situation: Situation, selector: string, now: string): ClusterStatus {
+  const { cluster, pods, statefulSet } = situation.facts;
+  const before = new Map(cluster.status.conditions?.map((condition) => [condition.type, condition]));
+  return {
+    observedGeneration: cluster.generation,
+    replicas: statefulSet?.replicas ?? cluster.status.replicas ?? 0,
+    readyReplicas: pods.filter(({ isReady }) => isReady).length,
+    selector,
+    endpoint: endpointOf(cluster),
+    conditions: Object.entries(CONDITIONS).map(([type, verdictOf]): Condition => {
+      const verdict = verdictOf(situation);
+      const last = before.get(type);
+      return {
+        type,
+        ...verdict,
+        message: verdict.message.slice(0, MAX_MESSAGE),
+        observedGeneration: cluster.generation,
+        lastTransitionTime: last?.status === verdict.status ? last.lastTransitionTime : now,
+      };
+    }),
+  };
+}
