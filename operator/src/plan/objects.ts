@@ -14,29 +14,29 @@ export interface Applied {
  * Applies what is missing, has to change, or is no longer as it was left, and deletes what is no longer wanted. Which fields
  * are put back is for the API server to say: those that were applied, and no others.
  * @param observed what belongs to the cluster
- * @param applied by `keyOf`; empty after a start, and then everything is applied once
+ * @param applied by `kindAndName`; empty after a start, and then everything is applied once
  */
 export function planObjects(
   desired: readonly KubeObject[],
   observed: readonly KubeObject[],
   applied: ReadonlyMap<string, Applied>,
 ): readonly Action[] {
-  const found = new Map(observed.map((object) => [keyOf(object), object]));
-  const wanted = new Set(desired.map(keyOf));
+  const found = new Map(observed.map((object) => [kindAndName(object), object]));
+  const wanted = new Set(desired.map(kindAndName));
   const applies = desired.flatMap((object): Action[] => {
-    const key = keyOf(object);
+    const key = kindAndName(object);
     const reason = reasonOf(object, found.get(key), applied.get(key));
     return reason === undefined ? [] : [{ kind: 'apply', object, reason }];
   });
   const deletes = observed.flatMap((object): Action[] => {
-    if (wanted.has(keyOf(object)) || object.metadata.deletionTimestamp !== undefined) return [];
+    if (wanted.has(kindAndName(object)) || object.metadata.deletionTimestamp !== undefined) return [];
     return [{ kind: 'delete', object, isOrphaning: false, reason: 'the cluster no longer has it' }];
   });
   return [...applies, ...deletes];
 }
 
 /** What names an object among those of one cluster. */
-export function keyOf({ kind, metadata }: KubeObject): string {
+export function kindAndName({ kind, metadata }: KubeObject): string {
   return `${kind} ${metadata.name}`;
 }
 

@@ -4,7 +4,7 @@ import type { Action, Obstacle } from './action.ts';
 import { type Applied, planObjects } from './objects.ts';
 import { planResumes, planRoll, type Roll } from './roll.ts';
 import { planScale, type Scale } from './scale.ts';
-import { missingSecret, secretsHash } from './secrets.ts';
+import { missingSecret } from './secrets.ts';
 import { planVolumes, type Volumes } from './volumes.ts';
 
 /** All that is to be done now for a cluster, and what stands in the way. */
@@ -18,7 +18,7 @@ export interface Plan {
 }
 
 /** What the builders make of a cluster, given how many pods there are to be now. */
-type Build = (pods: { readonly replicas: number; readonly secretsHash: string }) => readonly KubeObject[];
+type Build = (replicas: number) => readonly KubeObject[];
 
 /**
  * @param build makes the objects that there are to be
@@ -38,7 +38,7 @@ export function planCluster(
   const plan = { scale, roll, volumes, missingSecret: missing };
   if (facts.cluster.spec.paused) return { ...plan, actions: [] };
 
-  const desired = build({ replicas: scale.replicas, secretsHash: secretsHash(facts) });
+  const desired = build(scale.replicas);
   const isPods = (object: KubeObject) => object.kind === 'StatefulSet' && object.metadata.name === facts.cluster.name;
   // Pods that run go on with the Secret that they have; new ones could not start.
   const isHeld = (object: KubeObject) => isPods(object) && (missing !== undefined || volumes.isNewSetNeeded);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { KubeObject } from '../../src/kube/object.ts';
 import type { Facts } from '../../src/observed/facts.ts';
-import { appliedOf, keyOf } from '../../src/plan/objects.ts';
+import { appliedOf, kindAndName } from '../../src/plan/objects.ts';
 import { planCluster } from '../../src/plan/plan.ts';
 import { claimOf, controlOf, factsOf, podOf } from '../facts.ts';
 
@@ -25,7 +25,7 @@ function found(object: KubeObject, changes: Record<string, unknown> = {}): KubeO
 }
 
 function planOf(observed: readonly KubeObject[], isApplied = true, facts: Facts = factsOf()) {
-  const applied = new Map(isApplied ? [SET, SERVICE].map((one) => [keyOf(one), appliedOf(one, found(one))]) : []);
+  const applied = new Map(isApplied ? [SET, SERVICE].map((one) => [kindAndName(one), appliedOf(one, found(one))]) : []);
   const { actions } = planCluster(facts, () => [SET, SERVICE], observed, applied);
   return actions.map(
     (action) =>
