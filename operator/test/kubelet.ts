@@ -104,7 +104,7 @@ export class Kubelet {
   }
 
   async #updatePod(object: StoredObject): Promise<void> {
-    const { name, uid } = object.metadata;
+    const { name, uid, resourceVersion } = object.metadata;
     const state = this.#states.get(name) ?? this.#options.stateOf?.(object) ?? 'ready';
     if (isSame(state, this.#written.get(uid))) return;
     const { spec, status } = pod.parse(object);
@@ -114,7 +114,7 @@ export class Kubelet {
       KINDS.Pod,
       { namespace: this.#namespace, name },
       {
-        metadata: { uid },
+        metadata: { resourceVersion },
         status: podStatus(state, spec.containers, { podIP, startTime }),
       },
       { subresource: 'status' },
@@ -123,12 +123,12 @@ export class Kubelet {
   }
 
   async #updateClaim(object: StoredObject): Promise<void> {
-    const { name, uid } = object.metadata;
+    const { name, uid, resourceVersion } = object.metadata;
     const { spec, status } = claim.parse(object);
     const { storage } = spec.resources.requests;
     if (status.phase === 'Bound') {
       if (status.capacity?.storage === storage) return;
-      const patch = { metadata: { uid }, status: { capacity: { storage } } };
+      const patch = { metadata: { resourceVersion }, status: { capacity: { storage } } };
       const ref = { namespace: this.#namespace, name };
       await this.#client.mergePatch(KINDS.PersistentVolumeClaim, ref, patch, {
         subresource: 'status',

@@ -54,7 +54,9 @@ export class HttpsTransport {
   async #sendOnce({ method, path, headers, body, signal }: Call, agent = this.#requests): Promise<IncomingMessage> {
     const cluster = this.#config.getCurrentCluster();
     if (cluster === null) throw new Error('the kubeconfig has no current context with a cluster');
-    const options: RequestOptions = { method, headers: { ...headers } };
+    // Node does not say how long the body of a DELETE is, and the server would take it for the next request.
+    const length = body !== undefined && { 'content-length': Buffer.byteLength(body) };
+    const options: RequestOptions = { method, headers: { ...headers, ...length } };
     await this.#config.applyToHTTPSOptions(options);
     // It has made an agent, whose connections nobody would use again; only that of a proxy is needed.
     if (cluster.proxyUrl === undefined) options.agent = agent;

@@ -59,11 +59,16 @@ export interface DeleteOptions {
   readonly gracePeriodSeconds?: number;
 }
 
-interface RequestOptions {
+export interface RequestScope {
+  /** Gives the request up. */
+  readonly signal?: AbortSignal;
+}
+
+interface RequestOptions extends RequestScope {
   readonly query?: Readonly<Record<string, string | undefined>>;
   readonly body?: unknown;
   readonly contentType?: string;
-  readonly signal?: AbortSignal;
+  /** How the request is reported. */
   readonly resource?: string;
 }
 
@@ -87,9 +92,10 @@ export class KubeClient {
   }
 
   /** @returns undefined where there is none, or the kind is not installed */
-  async get(kind: Kind, ref: ObjectRef): Promise<StoredObject | undefined> {
+  async get(kind: Kind, ref: ObjectRef, scope: RequestScope = {}): Promise<StoredObject | undefined> {
     try {
-      return storedObject.parse(await this.request('GET', objectPath(kind, ref), { resource: kind.plural }));
+      const options = { ...scope, resource: kind.plural };
+      return storedObject.parse(await this.request('GET', objectPath(kind, ref), options));
     } catch (error) {
       if (error instanceof ApiError && error.isNotFound) return undefined;
       throw error;
@@ -168,19 +174,21 @@ export class KubeClient {
   }
 
   /** @throws ApiError 409 where there is one already */
-  async create(object: KubeObject): Promise<StoredObject> {
+  async create(object: KubeObject, scope: RequestScope = {}): Promise<StoredObject> {
     const kind = kindOf(object);
     const query = { fieldManager: this.#options.fieldManager };
     const path = collectionPath(kind, object.metadata.namespace);
-    return storedObject.parse(await this.request('POST', path, { query, body: object, resource: kind.plural }));
+    const options = { ...scope, query, body: object, resource: kind.plural };
+    return storedObject.parse(await this.request('POST', path, options));
   }
 
   /** Replaces an object whole. @throws ApiError 409 where it is not of `metadata.resourceVersion` any more */
-  async replace(object: KubeObject): Promise<StoredObject> {
+  async replace(object: KubeObject, scope: RequestScope = {}): Promise<StoredObject> {
     const kind = kindOf(object);
     const query = { fieldManager: this.#options.fieldManager };
     const path = objectPath(kind, refIn(object));
-    return storedObject.parse(await this.request('PUT', path, { query, body: object, resource: kind.plural }));
+    const options = { ...scope, query, body: object, resource: kind.plural };
+    return storedObject.parse(await this.request('PUT', path, options));
   }
 
   /** JSON merge patch (RFC 7396): null takes a field away. */
@@ -221,7 +229,13 @@ export class KubeClient {
 
   /** Any request: for what the methods above are not for. @returns the answer's JSON */
   async request(method: Call['method'], path: string, options: RequestOptions = {}): Promise<unknown> {
-    return JSON.parse(await this.requestText(method, path, options));
+    const answer = await this.requestText(method, path, options);
+    try {
+      return JSON.parse(answer);
+    } catch (cause) {
+      // Something else answered in its place, as a proxy does.
+      throw new ApiUnavailableError(`${method} ${path}: no JSON came back: ${answer.slice(0, 200)}`, { cause });
+    }
   }
 
   /** As `request`, for what does not answer with JSON, as /readyz. */
