@@ -1,4 +1,8 @@
 import type { Cluster } from '../api/cluster.ts';
+import type { StreamFacts } from '../nats/stream-facts.ts';
+import type { ControlFacts } from '../pods/control-facts.ts';
+
+export type { ControlFacts, StreamFacts };
 
 /** What is known of one cluster at one moment: all that decisions about it are made of. */
 export interface Facts {
@@ -73,17 +77,6 @@ export interface PodFacts {
   readonly control: ControlFacts | undefined;
 }
 
-/** What `GET /control/status` of a sync pod says. */
-export interface ControlFacts {
-  readonly draining: boolean;
-  readonly connections: number;
-  /** Workspaces of which it has something that the stream does not have; null where it cannot know. */
-  readonly unpublishedWorkspaces: number | null;
-  readonly streamConnected: boolean;
-  readonly problems: readonly string[];
-  readonly opsPerSecond: number;
-}
-
 export interface ClaimFacts {
   readonly name: string;
   readonly uid: string;
@@ -113,16 +106,6 @@ export interface WorkloadFacts {
   /** Why one of its pods does not run, for a person. */
   readonly problem: string | undefined;
 }
-
-export type StreamFacts =
-  /** It is as it is to be. */
-  | { readonly state: 'ready' }
-  /** It has not been looked at yet. */
-  | { readonly state: 'unknown' }
-  /** NATS does not answer. */
-  | { readonly state: 'unreachable'; readonly message: string }
-  /** It cannot be made what it is to be: somebody must decide. */
-  | { readonly state: 'refused'; readonly message: string };
 
 export interface AutoscalerFacts {
   /** Why it does not scale, as its own condition says; undefined: it does. */
