@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run cluster test test-long check clean bounds bounds-replication replay
+.PHONY: help run cluster images test test-long check clean bounds bounds-replication replay
 
 node_modules/.package-lock.json: package-lock.json
 	npm ci --no-audit --no-fund
@@ -48,6 +48,10 @@ replay: node_modules/.package-lock.json ## Replay a recorded editing session thr
 	@test -n "$(TRACE)" || { echo 'say which one: make replay TRACE=<file>' >&2; exit 2; }
 	@npm run --silent build
 	@npm run --silent replay -- "$(TRACE)"
+
+images: ## Build the images of the sync pod and the operator: REGISTRY, TAG, PLATFORM, BASE_IMAGE, PUSH=true
+	@REGISTRY="$(REGISTRY)" TAG="$(TAG)" PLATFORM="$(PLATFORM)" BASE_IMAGE="$(BASE_IMAGE)" RUNTIME_IMAGE="$(RUNTIME_IMAGE)" \
+	  PUSH="$(PUSH)" BUILDER="$(BUILDER)" BUILD_FLAGS="$(BUILD_FLAGS)" exec node scripts/images.mjs
 
 clean: ## Remove what was built, and the data of make cluster
 	rm -rf protocol/dist stream/dist sync-pod/dist operator/dist client/dist bench/dist .cluster
