@@ -2,7 +2,7 @@
 import { SetupError } from './setup-error.mjs';
 import { goPrograms, natsServer } from './tools.mjs';
 
-const FOR_TESTS = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'helm'];
+const FOR_TESTS = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kubectl', 'helm'];
 
 try {
   const names = process.argv.slice(2);
