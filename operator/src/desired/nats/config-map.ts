@@ -1,7 +1,7 @@
 import type { Cluster } from '../../api/cluster.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import { metadataOf } from '../metadata.ts';
-import { NATS_CLIENT_PORT, NATS_CLUSTER_PORT, NATS_MONITOR_PORT, namesOf, natsHost } from '../names.ts';
+import { NATS_CLIENT_PORT, NATS_CLUSTER_PORT, NATS_MONITOR_PORT, namesOf } from '../names.ts';
 import { NATS_USER } from '../secrets.ts';
 import { natsConfig } from './nats-config.ts';
 
@@ -14,7 +14,6 @@ export function natsFiles(cluster: Cluster): Record<string, string> | undefined 
   const { managed } = cluster.spec.nats;
   if (managed === undefined) return undefined;
   const { replicas, size, syncAlways } = managed;
-  const routes = Array.from({ length: replicas }, (_, one) => `${natsHost(cluster, one)}:${NATS_CLUSTER_PORT}`);
   const text = natsConfig({
     name: namesOf(cluster).nats,
     user: NATS_USER,
@@ -26,7 +25,7 @@ export function natsFiles(cluster: Cluster): Record<string, string> | undefined 
     storeDirectory: STORE_DIRECTORY,
     pidFile: PID_FILE,
     size,
-    routes: replicas > 1 ? routes : [],
+    count: replicas,
     syncAlways,
   });
   return { 'nats.conf': text };

@@ -1,7 +1,7 @@
 import { bytesOf } from '../../api/quantity.ts';
 
-/** What the configuration of a managed server takes from its environment: its quoted form is a text, whatever is in it. */
-export const NATS_PASSWORD_VARIABLE = 'NATS_PASSWORD_QUOTED';
+const PASSWORD_VARIABLE = 'NATS_PASSWORD_QUOTED';
+const ROUTE_VARIABLE = 'NATS_ROUTE_';
 
 /** The rest of a volume is for what JetStream writes besides messages. */
 const STORE_SHARE = 0.9;
@@ -17,15 +17,29 @@ export interface NatsServers {
   readonly pidFile: string;
   /** Size of the volume of each server, as a quantity. */
   readonly size: string;
-  /** Host and port of the servers for each other; empty: there is only one. */
-  readonly routes: readonly string[];
+  /** How many there are. */
+  readonly count: number;
   readonly syncAlways: boolean;
+}
+
+/**
+ * What the configuration takes from the environment of a server, where passwords may be. Quoted, a value is a text, whatever
+ * is in it.
+ * @param routes host and port of all servers for each other
+ * @param password goes into URLs as it is
+ */
+export function natsVariables(user: string, password: string, routes: readonly string[]): Record<string, string> {
+  const urls = routes.map((route, index) => [
+    `${ROUTE_VARIABLE}${index}`,
+    `"nats-route://${user}:${password}@${route}"`,
+  ]);
+  return { [PASSWORD_VARIABLE]: `"${password}"`, ...(routes.length > 1 ? Object.fromEntries(urls) : {}) };
 }
 
 /** The configuration of managed NATS servers: https://docs.nats.io/running-a-nats-service/configuration */
 export function natsConfig(servers: NatsServers): string {
-  const { listen, storeDirectory, size, syncAlways, routes } = servers;
-  const account = [`user: ${servers.user}`, `password: $${NATS_PASSWORD_VARIABLE}`];
+  const { listen, storeDirectory, size, syncAlways, count } = servers;
+  const account = [`user: ${servers.user}`, `password: $${PASSWORD_VARIABLE}`];
   return [
     `listen: "${listen.clients}"`,
     `http: "${listen.monitoring}"`,
@@ -41,13 +55,13 @@ export function natsConfig(servers: NatsServers): string {
       'max_memory_store: 64MB',
       ...(syncAlways ? ['sync_interval: always'] : []),
     ]),
-    ...(routes.length === 0
+    ...(count === 1
       ? []
       : block('cluster', [
           `name: ${servers.name}`,
           `listen: "${listen.routes}"`,
           ...block('authorization', account),
-          `routes: [${routes.map((route) => `"nats-route://${route}"`).join(', ')}]`,
+          `routes: [${Array.from({ length: count }, (_, one) => `$${ROUTE_VARIABLE}${one}`).join(', ')}]`,
         ])),
     '',
   ].join('\n');

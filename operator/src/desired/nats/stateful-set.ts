@@ -1,4 +1,4 @@
-import type { V1PersistentVolumeClaim, V1Probe, V1StatefulSetSpec } from '@kubernetes/client-node';
+import type { V1EnvVar, V1PersistentVolumeClaim, V1Probe, V1StatefulSetSpec } from '@kubernetes/client-node';
 import type { Cluster, ClusterSpec } from '../../api/cluster.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import type { Circumstances } from '../desired.ts';
@@ -6,11 +6,12 @@ import { given } from '../given.ts';
 import { hashOf, secretsHash } from '../hash.ts';
 import { CONFIG_HASH_ANNOTATION, labelsOf, SECRETS_HASH_ANNOTATION, selectorOf } from '../labels.ts';
 import { metadataOf } from '../metadata.ts';
-import { NATS_CLIENT_PORT, NATS_CLUSTER_PORT, NATS_MONITOR_PORT, namesOf } from '../names.ts';
+import { NATS_CLIENT_PORT, NATS_CLUSTER_PORT, NATS_MONITOR_PORT, namesOf, natsHost } from '../names.ts';
+import { NATS_USER } from '../secrets.ts';
 import { containerSecurity, podSecurity, USER } from '../security.ts';
 import { apart, overZones } from '../spread.ts';
 import { natsFiles, PID_FILE, RUN_DIRECTORY, STORE_DIRECTORY } from './config-map.ts';
-import { NATS_PASSWORD_VARIABLE } from './nats-config.ts';
+import { natsVariables } from './nats-config.ts';
 
 type Managed = NonNullable<ClusterSpec['nats']['managed']>;
 
@@ -67,7 +68,7 @@ function podTemplate(cluster: Cluster, managed: Managed, { secrets }: Circumstan
           env: [
             { name: 'POD_NAME', valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.name' } } },
             { name: 'NATS_PASSWORD', valueFrom: { secretKeyRef: { name: names.natsSecret, key: 'password' } } },
-            { name: NATS_PASSWORD_VARIABLE, value: '"$(NATS_PASSWORD)"' },
+            ...variables(cluster, managed),
           ],
           ports: [
             { name: 'nats', containerPort: NATS_CLIENT_PORT, protocol: 'TCP' },
@@ -97,6 +98,13 @@ function podTemplate(cluster: Cluster, managed: Managed, { secrets }: Circumstan
       ],
     },
   };
+}
+
+/** Kubernetes puts the password in. */
+function variables(cluster: Cluster, { replicas }: Managed): V1EnvVar[] {
+  const routes = Array.from({ length: replicas }, (_, one) => `${natsHost(cluster, one)}:${NATS_CLUSTER_PORT}`);
+  const values = natsVariables(NATS_USER, '$(NATS_PASSWORD)', routes);
+  return Object.entries(values).map(([name, value]) => ({ name, value }));
 }
 
 function claim({ size, storageClassName }: Managed): V1PersistentVolumeClaim {
