@@ -26,7 +26,7 @@ export async function warmUp(options: StateOptions, historyWork: HistoryWork, ve
   const loop = new CommitLoop(keep, { committed: () => {} });
   const workspace = new Workspace(
     workspaceId,
-    { state: new WorkspaceState(options), checkpoint: NO_CHECKPOINT, unpublished: [] },
+    { state: new WorkspaceState(options), checkpoint: NO_CHECKPOINT, unpublished: [], isMarked: false },
     {
       broadcaster: {
         announce(_, __, { singles, batch }) {

@@ -100,7 +100,7 @@ test('a compaction from before an outage does not bring back what was deleted si
   const unlimited = Number.POSITIVE_INFINITY;
   const workspace = new Workspace(
     id,
-    { state: new WorkspaceState(options), checkpoint: NO_CHECKPOINT, unpublished: [] },
+    { state: new WorkspaceState(options), checkpoint: NO_CHECKPOINT, unpublished: [], isMarked: false },
     {
       broadcaster: { announce: () => {}, dismiss: () => {} },
       updated: undefined,
@@ -141,7 +141,7 @@ test('a compaction from before an outage does not bring back what was deleted si
   const running = compaction.run();
   const restored = new WorkspaceState(options);
   await restored.read(id, shard);
-  workspace.resume({ state: restored, checkpoint: NO_CHECKPOINT, unpublished: [] });
+  workspace.resume({ state: restored, checkpoint: NO_CHECKPOINT, unpublished: [], isMarked: false });
   expect(workspace.strategy.size.keys).toBe(300);
   expect((await workspace.delete()).ok).toBe(true);
   isHolding = false;

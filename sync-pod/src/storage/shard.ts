@@ -163,6 +163,11 @@ export class Shard {
     return found;
   }
 
+  /** Whether the workspace is one of {@link unpublishedWorkspaces}. */
+  async isUnpublished(workspace: WorkspaceId): Promise<boolean> {
+    return (await this.#get(workspace, outboxKey(workspace))) !== undefined;
+  }
+
   /** Up to where this shard knows the stream, where it knows one. */
   knownStream(): Promise<Uint8Array | undefined> {
     return this.#get('the stream position', STREAM_KEY);

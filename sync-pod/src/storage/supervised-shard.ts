@@ -108,6 +108,11 @@ export class SupervisedShard {
     return this.#serving().unpublishedWorkspaces();
   }
 
+  /** As `Shard.isUnpublished`. */
+  async isUnpublished(workspace: WorkspaceId): Promise<boolean> {
+    return this.#serving().isUnpublished(workspace);
+  }
+
   /** As `Shard.knownStream`. */
   async knownStream(): Promise<Uint8Array | undefined> {
     return this.#serving().knownStream();

@@ -57,18 +57,25 @@ export class Replica {
   readonly #marks: Map<string, Mark>;
   #tailBytes: number;
   #isLost = false;
-  /** The log on disk says that there is something unpublished. */
+  /** It says on disk that the stream may lack something. */
   #isMarked: boolean;
   /** A message on its way that must be the next of its subject. */
   #awaited: { readonly id: string; isIn: boolean } | undefined;
   #wake: (() => void) | undefined;
 
-  constructor(workspace: WorkspaceId, replication: Replication, { marks, tailBytes }: Checkpoint, edge: Edge) {
+  /** @param isMarked whether it says on disk that the stream may lack something */
+  constructor(
+    workspace: WorkspaceId,
+    replication: Replication,
+    { marks, tailBytes }: Checkpoint,
+    isMarked: boolean,
+    edge: Edge,
+  ) {
     this.#workspace = workspace;
     this.#replication = replication;
     this.#marks = new Map(marks);
     this.#tailBytes = tailBytes;
-    this.#isMarked = false;
+    this.#isMarked = isMarked;
     const { stream, budget, observer } = replication;
     this.outbox = new Outbox(workspace, stream, { budget, published: edge.published, failed: edge.failed });
     this.inbox = new Inbox(workspace, stream, marks, {
@@ -130,7 +137,7 @@ export class Replica {
     const marks = this.#isLost ? new Map<string, Mark>() : this.#marks;
     const checkpoint = { marks, published: this.outbox.publishedUpTo(last), tailBytes: this.#tailBytes };
     const writes: Write[] = [{ kind: 'checkpoint', workspace, bytes: encodeCheckpoint(checkpoint) }];
-    const isEmpty = !publishes && this.outbox.isEmpty;
+    const isEmpty = !publishes && this.outbox.isEmpty && !this.#isLost;
     if (isEmpty !== this.#isMarked) return writes;
     this.#isMarked = !isEmpty;
     writes.push({ kind: 'outbox', workspace, isEmpty });
@@ -145,7 +152,6 @@ export class Replica {
 
   /** Records of an earlier time that the stream may not have. */
   publishAgain(records: readonly LogEntry[]): void {
-    this.#isMarked = records.length > 0;
     for (const record of records) this.outbox.add(record.position, record.envelope);
   }
 

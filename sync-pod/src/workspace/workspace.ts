@@ -49,6 +49,8 @@ export interface Stored {
   readonly checkpoint: Checkpoint;
   /** The records that the stream may not have. */
   readonly unpublished: readonly LogEntry[];
+  /** Whether it says there that the stream may lack something. */
+  readonly isMarked: boolean;
 }
 
 /** What a workspace needs of those around it. */
@@ -167,6 +169,12 @@ export class Workspace implements Committer {
   /** The stream may lack something of what is here. */
   get isLost(): boolean {
     return this.#replica?.isLost === true;
+  }
+
+  /** As {@link isLost}; or something is on its way there, or has yet to be made durable. */
+  get isUnpublished(): boolean {
+    const isInHand = this.#waiting.length > 0 || this.#jobs.length > 0 || this.#isBusy;
+    return isInHand || this.isLost || this.#replica?.outbox.isEmpty === false;
   }
 
   /**
@@ -334,10 +342,10 @@ export class Workspace implements Committer {
     return tailBytes > Math.max(this.#edge.compactFromBytes, (this.#state.snapshot?.state.bytes ?? 0) / 2);
   }
 
-  #replicate({ checkpoint, unpublished, state }: Stored): void {
+  #replicate({ checkpoint, unpublished, isMarked, state }: Stored): void {
     const { replication, historyWork } = this.#edge;
     if (replication === undefined) return;
-    const replica = new Replica(this.id, replication, checkpoint, {
+    const replica = new Replica(this.id, replication, checkpoint, isMarked, {
       arrived: () => {
         this.#arrived?.();
         this.#edge.schedule(this);
@@ -626,7 +634,7 @@ export class Workspace implements Committer {
     const before = this.#state;
     before.isEnding = true;
     const state = before.empty();
-    const stored = { state, checkpoint: NO_CHECKPOINT, unpublished: [] };
+    const stored = { state, checkpoint: NO_CHECKPOINT, unpublished: [], isMarked: true };
     await this.#commit({
       writes: [{ kind: 'clearing', workspace: this.id }, ...(this.#replica?.writes(0, false) ?? [])],
       committed: () => {

@@ -15,6 +15,7 @@ import type { Replication } from './replica.ts';
 import { readHistory } from './stored-history.ts';
 import { decodeStreamFacts, encodeStreamFacts, goesOn } from './stream-facts.ts';
 import type { Outcome } from './submission.ts';
+import { countUnpublished, type Unpublished } from './unpublished.ts';
 import { NotCommittedError, type Stored, type Update, Workspace, type WorkspaceLimits } from './workspace.ts';
 import { type StateOptions, WorkspaceState } from './workspace-state.ts';
 
@@ -234,9 +235,23 @@ export class Workspaces {
   async published(): Promise<boolean> {
     const published = [...this.#open.values()].map(async ({ opening }) => {
       const workspace = await opening.catch(() => undefined); // who opened it is told
-      return workspace === undefined || workspace.whenPublished(workspace.state.position);
+      if (workspace === undefined) return true;
+      const isPublished = await workspace.whenPublished(workspace.state.position);
+      workspace.tidy();
+      return isPublished;
     });
     return (await Promise.all(published)).every((isPublished) => isPublished);
+  }
+
+  /** How many workspaces there are, open or not, with something that the stream may lack; and why that is not known. */
+  async unpublished(): Promise<Unpublished> {
+    await this.settled();
+    const open = () => [...this.#open.values()].flatMap(({ workspace }) => workspace ?? []);
+    return countUnpublished(
+      this.#shards.map(({ shard }) => shard),
+      open,
+      this.#options.replication,
+    );
   }
 
   /** Resolves when everything that has been submitted by now is durable, whatever comes meanwhile. */
@@ -291,14 +306,17 @@ export class Workspaces {
     const { shard } = this.#slotOf(id);
     const state = new WorkspaceState(this.#options.state);
     await state.read(id, shard);
-    if (this.#options.replication === undefined) return { state, checkpoint: NO_CHECKPOINT, unpublished: [] };
+    if (this.#options.replication === undefined) {
+      return { state, checkpoint: NO_CHECKPOINT, unpublished: [], isMarked: false };
+    }
+    const isMarked = await shard.isUnpublished(id);
     const bytes = await shard.checkpoint(id);
     const checkpoint = bytes === undefined ? NO_CHECKPOINT : decodeCheckpoint(bytes);
     const unpublished: LogEntry[] = [];
     // Where nothing says what the stream has, all that is here is published as a whole.
-    if (checkpoint.marks.size === 0) return { state, checkpoint, unpublished };
+    if (checkpoint.marks.size === 0) return { state, checkpoint, unpublished, isMarked };
     for await (const record of shard.records(id, checkpoint.published)) unpublished.push(record);
-    return { state, checkpoint, unpublished };
+    return { state, checkpoint, unpublished, isMarked };
   }
 
   async #checkStream(): Promise<void> {
