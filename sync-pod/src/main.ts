@@ -3,9 +3,11 @@ import { type Durability, LIMITS, type StrategyName, type WorkspaceId } from '@e
 import { pino } from 'pino';
 import { createTokenVerifier } from './auth/token-verifier.ts';
 import { type Config, ConfigError, loadConfig } from './config/config.ts';
+import { Drain } from './control/drain.ts';
 import { developmentSecret, welcome } from './dev/development-secret.ts';
 import { Admission } from './http/admission.ts';
 import { Certificate, CertificateError } from './http/certificate.ts';
+import { ControlRoutes } from './http/control-routes.ts';
 import { CorkAnchor } from './http/cork-anchor.ts';
 import { Gate } from './http/gate.ts';
 import { openApi } from './http/openapi.ts';
@@ -21,6 +23,7 @@ import { startReplication } from './start-replication.ts';
 import { DataDirError, prepareDataDirs } from './storage/data-dir.ts';
 import { createStrategy } from './strategy/strategies.ts';
 import { WorkerPool } from './strategy/worker-pool.ts';
+import { OpRate } from './usage/op-rate.ts';
 import { Usage } from './usage/usage.ts';
 import { warmUp } from './warm-up.ts';
 import { Webhooks } from './webhooks/webhooks.ts';
@@ -29,6 +32,8 @@ import { Workspaces } from './workspace/workspaces.ts';
 const VERSION = '0.1.0';
 /** So many seconds' worth of ops pass at once after a rest. */
 const BURST_SECONDS = 4;
+/** Clients that a drain sends away come back within so many milliseconds; they go one after the other anyway. */
+const DISMISSAL_MS = 1000;
 const PRESENCE_TIMES = { beatMs: 10_000, answerMs: 50 };
 
 /** Builds and connects all parts of a sync pod, and ends it on a signal. */
@@ -50,7 +55,9 @@ async function main(config: Config): Promise<void> {
     requireWorkspaceClaim: config.requireWorkspaceClaim,
   });
 
-  let isDraining = false;
+  let isStopping = false;
+  const isDraining = () => isStopping || drain.isDraining;
+  const opRate = new OpRate(now());
   const metrics = createMetrics({
     connections: () => sockets.count,
     pendingBytes: () => sockets.pendingBytes,
@@ -59,6 +66,7 @@ async function main(config: Config): Promise<void> {
     unpublishedBytes: () => link?.replication.budget.bytes ?? 0,
     unpublishedRecords: () => link?.replication.budget.records ?? 0,
     streamConnected: () => link?.replication.stream.isConnected === true,
+    opsPerSecond: () => opRate.perSecond(now()),
   });
   const sent = (bytes: number) => metrics.bytesOut.inc(bytes);
   const rejected = (reason: string) => metrics.rejected.inc({ reason });
@@ -122,9 +130,20 @@ async function main(config: Config): Promise<void> {
   const usage = new Usage({ store: workspaces, now, flushMs: config.usageFlushSeconds * 1000 });
   const submitted = (workspace: WorkspaceId, ops: number, bytes: number) => {
     metrics.ops.inc(ops);
+    opRate.count(ops, now());
     usage.count(workspace, ops, bytes);
   };
 
+  const drain = new Drain({
+    connections: () => sockets.count,
+    dismiss: (count) => sockets.closeSome(count, DISMISSAL_MS),
+    publish: async () => {
+      await workspaces.connected();
+      await workspaces.published();
+    },
+    unpublished: async () => (await workspaces.unpublished()).count,
+    failed: (error) => logger.error({ err: error }, 'a drain does not go on'),
+  });
   const gate = new Gate(verifier);
   const routes = restRoutes({
     gate,
@@ -138,7 +157,7 @@ async function main(config: Config): Promise<void> {
       pending_bytes: sockets.pendingBytes,
       ...(await metrics.totals()),
     }),
-    isDraining: () => isDraining,
+    isDraining,
     submitted,
     acked,
     now,
@@ -167,7 +186,7 @@ async function main(config: Config): Promise<void> {
       maxPendingBytes: config.maxPendingBytes,
       idleTimeoutSeconds: Math.min(960, config.pingSeconds * 2),
       trustProxy: config.trustProxy,
-      isDraining: () => isDraining,
+      isDraining,
       observerOf: ({ workspaceId }) => ({
         ops: (count, bytes) => submitted(workspaceId, count, bytes),
         acked,
@@ -184,13 +203,36 @@ async function main(config: Config): Promise<void> {
     },
     await CorkAnchor.create(),
   );
+  const { controlToken } = config;
+  const controlRoutes =
+    controlToken === undefined
+      ? undefined
+      : new ControlRoutes({
+          token: controlToken,
+          drain,
+          status: async () => {
+            // As it was before counting: what came in meanwhile is not counted.
+            const [draining, connections] = [isDraining(), sockets.count];
+            const { count, problems } = await workspaces.unpublished();
+            return {
+              draining,
+              connections,
+              unpublished_workspaces: count,
+              stream_connected: link?.replication.stream.isConnected === true,
+              problems: [...new Set([...workspaces.problems(), link?.problem() ?? [], problems].flat())],
+              ops_per_second: opRate.perSecond(now()),
+            };
+          },
+          fail: (reply, error) => server.fail(reply, error),
+        });
   const server = new Server({
     gate,
     routes,
     syncRoute,
     sockets,
+    controlRoutes,
     readiness: () => {
-      if (isDraining) return { problems: ['draining'], notes: [] };
+      if (isDraining()) return { problems: ['draining'], notes: [] };
       const reason = link?.problem() ?? [];
       // A pod that acks what is durable on it alone serves without the stream.
       if (config.ack === 'local') return { problems: workspaces.problems(), notes: [reason].flat() };
@@ -213,7 +255,8 @@ async function main(config: Config): Promise<void> {
     const deadline = setTimeout(() => process.exit(1), config.shutdownTimeoutSeconds * 1000);
     deadline.unref();
     logger.info('draining');
-    isDraining = true;
+    isStopping = true;
+    drain.resume();
     await workspaces.settled();
     await workspaces.published();
     sockets.closeAll(config.shutdownTimeoutSeconds * 1000);
@@ -228,7 +271,7 @@ async function main(config: Config): Promise<void> {
     process.exit(0);
   };
   const onSignal = () => {
-    if (isDraining) process.exit(1);
+    if (isStopping) process.exit(1);
     void stop();
   };
   process.on('SIGTERM', onSignal);

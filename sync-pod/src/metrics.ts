@@ -9,6 +9,7 @@ export function createMetrics(gauges: {
   unpublishedBytes: () => number;
   unpublishedRecords: () => number;
   streamConnected: () => boolean;
+  opsPerSecond: () => number;
 }) {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -51,6 +52,14 @@ export function createMetrics(gauges: {
     registers,
     collect() {
       this.set(gauges.streamConnected() ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: 'etherply_ops_per_second',
+    help: 'Ops received a second, over the last 15 s.',
+    registers,
+    collect() {
+      this.set(gauges.opsPerSecond());
     },
   });
   new Gauge({

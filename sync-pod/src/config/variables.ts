@@ -221,6 +221,12 @@ export const variables = {
     10_000,
     'Most events that wait for a webhook receiver; more are dropped, and counted.',
   ),
+  controlToken: optional(
+    'ETHERPLY_CONTROL_TOKEN',
+    sharedSecret,
+    'Token for `/control/…`, with which whoever runs the pod drains it. At least 16 bytes. Unset: there are no such routes.',
+    true,
+  ),
   tlsCert: optional(
     'ETHERPLY_TLS_CERT',
     text,

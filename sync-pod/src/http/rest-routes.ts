@@ -88,8 +88,8 @@ export function restRoutes(options: Options): readonly Route[] {
       body: workspaceSettings,
       answer: workspaceSettings,
       handle: async ({ workspace, body }) => {
-        refuseWhileDraining(options);
         const settings = parseBody(workspaceSettings, await body);
+        refuseWhileDraining(options);
         succeed(await workspaces.configure(workspace, settings));
         return JSON.stringify(settings);
       },
@@ -170,7 +170,6 @@ function stateText(data: Buffer, heads: readonly string[]): Buffer {
 }
 
 async function writeOps({ workspace: id, access, facts, body }: WorkspaceRequest, options: Options): Promise<string> {
-  refuseWhileDraining(options);
   const text = await body;
   const parsed = parseBody(postOpsBody, text);
   const sent = Array.isArray(parsed) ? parsed : [parsed];
@@ -178,8 +177,11 @@ async function writeOps({ workspace: id, access, facts, body }: WorkspaceRequest
   const userId = options.gate.userOf(facts, access, randomUUID());
   const ids = sent.flatMap((one) => one.id ?? []);
   const expectedHeads = facts.ifMatch === '' ? undefined : listOf(facts.ifMatch.replaceAll('"', ''));
+  refuseWhileDraining(options);
   options.submitted(id, ops.length, Buffer.byteLength(text));
   return options.workspaces.use(id, async (workspace: Workspace) => {
+    // Not before: from then on nothing may come.
+    refuseWhileDraining(options);
     if (!workspace.rate.take(ops.length, options.now())) {
       throw new HttpError('too_fast', 'more comes over this workspace than it may take');
     }

@@ -14,6 +14,7 @@ import { StreamUnavailableError } from '../replication/stream.ts';
 import { ShardDownError } from '../storage/supervised-shard.ts';
 import { BusyError } from '../workspace/workspaces.ts';
 import type { Certificate } from './certificate.ts';
+import type { ControlRoutes } from './control-routes.ts';
 import type { Gate } from './gate.ts';
 import { HttpError, Reply, readBody, readRequest } from './request.ts';
 import type { PodRequest, Route } from './route.ts';
@@ -38,6 +39,8 @@ interface Options {
   readonly routes: readonly Route[];
   readonly syncRoute: SyncRoute;
   readonly sockets: Sockets;
+  /** Undefined: there are none. */
+  readonly controlRoutes: ControlRoutes | undefined;
   readonly readiness: () => Readiness;
   readonly metricsText: () => Promise<string>;
   readonly metricsType: string;
@@ -116,7 +119,7 @@ export class Server {
   }
 
   #register(app: TemplatedApp): void {
-    const { routes, syncRoute, metricsText, metricsType, description } = this.#options;
+    const { routes, syncRoute, controlRoutes, metricsText, metricsType, description } = this.#options;
     const replyTo = (res: HttpResponse) => new Reply(res);
     app.get('/healthz', (res) => new Reply(res).json('{"status":"ok"}'));
     app.get('/readyz', (res) => this.#ready(new Reply(res)));
@@ -130,6 +133,7 @@ export class Server {
       app[method](route.path.replace('{id}', ':id'), (res, req) => this.#answer(route, res, req));
     }
     syncRoute.register(app, replyTo);
+    controlRoutes?.register(app);
     app.any('/*', (res) => new Reply(res).error('not_found', 'there is no such route'));
   }
 

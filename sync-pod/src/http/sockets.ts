@@ -97,7 +97,13 @@ export class Sockets implements Broadcaster, Audience {
   /** Asks every client to come back, spread over `windowMs`. */
   closeAll(windowMs: number): void {
     clearInterval(this.#expiry);
-    for (const session of this.#sessions()) {
+    this.closeSome(this.count, windowMs);
+  }
+
+  /** Asks so many clients to come back, spread over `windowMs`: those that have been connected for longest. */
+  closeSome(count: number, windowMs: number): void {
+    if (count === 0) return;
+    for (const session of this.#sessions().slice(0, count)) {
       session.close(CLOSE.restart, JSON.stringify({ retry_after_ms: Math.floor(Math.random() * windowMs) }));
     }
   }
