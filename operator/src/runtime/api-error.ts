@@ -39,6 +39,11 @@ export class ApiError extends Error {
     return this.status === 409;
   }
 
+  /** The server is overloaded, starts or ends: the same request may succeed later. */
+  get isTransient(): boolean {
+    return this.status === 429 || this.status >= 500;
+  }
+
   /** What was asked to go on from is too old: everything must be listed again. */
   get isExpired(): boolean {
     return this.status === 410;

@@ -1,4 +1,4 @@
-/** Now, as Kubernetes writes times of leases and events: RFC 3339 with six digits of a second. */
-export function microTime(): string {
-  return new Date().toISOString().replace('Z', '000Z');
+/** A time as Kubernetes writes it in leases and events: RFC 3339 with six digits of a second. */
+export function microTime(time: Date = new Date()): string {
+  return time.toISOString().replace('Z', '000Z');
 }
