@@ -1,5 +1,6 @@
-// Writes docs/configuration.md and the tables of docs/protocol.md; run after `npm run build`.
+// Writes docs/configuration.md, docs/operator-reference.md and the tables of docs/protocol.md; run after `npm run build`.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { renderCrdDoc } from '../operator/dist/api/crd-doc.js';
 import { fillProtocolDoc } from '../protocol/dist/doc/protocol-doc.js';
 import { configVariables } from '../sync-pod/dist/config/config.js';
 import { renderConfigurationDoc } from '../sync-pod/dist/config/config-doc.js';
@@ -10,6 +11,7 @@ import { restRoutes } from '../sync-pod/dist/http/rest-routes.js';
 const docs = new URL('../docs/', import.meta.url);
 await mkdir(docs, { recursive: true });
 await writeFile(new URL('configuration.md', docs), renderConfigurationDoc());
+await writeFile(new URL('operator-reference.md', docs), renderCrdDoc());
 
 const protocol = new URL('protocol.md', docs);
 const routes = restRoutes({}); // only described, not called
