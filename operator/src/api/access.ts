@@ -12,7 +12,7 @@ const router = z
       .optional()
       .describe(
         'What becomes of X-Forwarded-For in a request. replace: the router writes the address that it sees, whatever a client says. ' +
-          'keep: it stays, for proxies in front that write it. Unset: keep with a host (then an Ingress is in front), else replace.',
+          'keep: it stays, for proxies in front that write it. Unset: keep with a host or a gateway, which are such proxies, else replace.',
       ),
   })
   .prefault({})
@@ -48,7 +48,7 @@ export const ingress = withRules(
         .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/)
         .optional()
         .describe(
-          'Host name under which clients reach the cluster. In mode router an Ingress for it is made; unset: none is made.',
+          'Host name under which clients reach the cluster. In mode router an Ingress for it is made where no gateway is set.',
         ),
       className: objectName('Class of the Ingress. Unset: the default of the Kubernetes cluster.').optional(),
       tlsSecretName: objectName('Secret with the certificate for the host (`tls.crt`, `tls.key`).').optional(),
@@ -59,7 +59,9 @@ export const ingress = withRules(
           sectionName: objectName('Listener of the Gateway. Unset: all that allow the route.').optional(),
         })
         .optional()
-        .describe('The Gateway that the HTTPRoute belongs to, in mode gatewayAPI.'),
+        .describe(
+          'Gateway that an HTTPRoute is made for: in mode router to the router, in mode gatewayAPI to the pods.',
+        ),
       annotations: z.record(z.string(), z.string()).optional().describe('Annotations of the Ingress or HTTPRoute.'),
       service,
       router,

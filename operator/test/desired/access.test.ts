@@ -10,6 +10,7 @@ describe('from outside clients come', () => {
   test.each<[what: string, ingress: Written, expected: readonly string[]]>([
     ['by what somebody else makes, without a host', {}, []],
     ['by an Ingress to the router, with a host', { host: HOST }, ['Ingress/demo']],
+    ['by a route to the router', { gateway: { name: 'gate' }, host: HOST }, ['HTTPRoute/demo']],
     ['by an Ingress to the pods', { mode: 'haproxy-ingress', host: HOST }, ['Ingress/demo']],
     ['by a route and a policy', GATEWAY, ['HTTPRoute/demo', 'BackendTrafficPolicy/demo']],
     ['by nothing', { mode: 'none', host: HOST }, []],

@@ -68,6 +68,7 @@ describe('the router is made anew', () => {
   test.each<[what: string, written: Written]>([
     ['there can be more pods than it has servers', { autoscaling: { maxReplicas: 40 } }],
     ['an Ingress comes before it', { ingress: { host: 'sync.example.com' } }],
+    ['a Gateway comes before it', { ingress: { gateway: { name: 'gate' } } }],
   ])('when %s', (_, written) => {
     expect(hashOf(written)).not.toEqual(hashOf({}));
   });

@@ -9,10 +9,11 @@ import { CLIENT_PATHS } from './client-paths.ts';
 /** What tells Envoy the workspace: it can choose a pod by a header, not by a part of the path. */
 export const WORKSPACE_HEADER = 'X-EtherPly-Workspace';
 
-/** The route from a Gateway to the pods: https://gateway-api.sigs.k8s.io/reference/spec/#httproute */
+/** The route from a Gateway to the router, or to the pods: https://gateway-api.sigs.k8s.io/reference/spec/#httproute */
 export function httpRoute(cluster: Cluster, { apis }: Circumstances): KubeObject | undefined {
   const { mode, gateway, host, annotations } = cluster.spec.ingress;
-  if (mode !== 'gatewayAPI' || gateway === undefined || !apis.httpRoute) return undefined;
+  const isWanted = mode === 'gatewayAPI' || mode === 'router';
+  if (!isWanted || gateway === undefined || !apis.httpRoute) return undefined;
   return {
     apiVersion: 'gateway.networking.k8s.io/v1',
     kind: 'HTTPRoute',

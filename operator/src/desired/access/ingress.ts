@@ -20,8 +20,9 @@ const HAPROXY_INGRESS = {
 
 /** The Ingress for the host: to the router, or with what lets a controller do the same. */
 export function ingress(cluster: Cluster): KubeObject | undefined {
-  const { mode, host, className, tlsSecretName, annotations } = cluster.spec.ingress;
-  if (host === undefined || (mode !== 'router' && mode !== 'haproxy-ingress')) return undefined;
+  const { mode, host, gateway, className, tlsSecretName, annotations } = cluster.spec.ingress;
+  const isWanted = mode === 'haproxy-ingress' || (mode === 'router' && gateway === undefined);
+  if (host === undefined || !isWanted) return undefined;
   const spec: V1IngressSpec = {
     ...given({ ingressClassName: className }),
     ...(tlsSecretName === undefined ? {} : { tls: [{ hosts: [host], secretName: tlsSecretName }] }),

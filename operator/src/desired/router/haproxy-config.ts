@@ -94,8 +94,9 @@ function clients(cluster: Cluster, bind: string): string {
 
 /** Pods take the last address in X-Forwarded-For for that of the client. */
 function forwardedFor({ spec }: Cluster): string[] {
-  const { router, host } = spec.ingress;
-  const way = router.forwardedFor ?? (host === undefined ? 'replace' : 'keep');
+  const { router, host, gateway } = spec.ingress;
+  const isBehindProxy = host !== undefined || gateway !== undefined;
+  const way = router.forwardedFor ?? (isBehindProxy ? 'keep' : 'replace');
   const unless = way === 'keep' ? ' unless { req.hdr(X-Forwarded-For) -m found }' : '';
   return [`http-request set-header X-Forwarded-For %[src]${unless}`];
 }
