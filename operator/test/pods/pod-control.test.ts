@@ -40,6 +40,13 @@ const says =
     response.writeHead(status).end(text);
   };
 
+const endsAtOnce: RequestListener = (request) => request.socket.destroy();
+
+const endsInTheMiddle: RequestListener = (_, response) => {
+  response.writeHead(200, { 'content-length': '10' }).write('{');
+  response.destroy();
+};
+
 /** The message of what it fails with. */
 async function problemOf(asked: Promise<unknown>): Promise<string> {
   const error: unknown = await asked.then(
@@ -86,15 +93,8 @@ describe('a pod of which nothing is known', () => {
     ['answers too much', says('x'.repeat(100_000)), /more than 65536 bytes/],
     ['has another token', says('', 401), /refuses the token/],
     ['has no control endpoints', says('', 404), /answers GET \/control\/status with 404/],
-    ['ends the connection', (request: Parameters<RequestListener>[0]) => request.socket.destroy(), /does not answer/],
-    [
-      'ends in the middle',
-      ((_, response) => {
-        response.writeHead(200, { 'content-length': '10' }).write('{');
-        response.destroy();
-      }) as RequestListener,
-      /does not answer/,
-    ],
+    ['ends the connection', endsAtOnce, /does not answer/],
+    ['ends in the middle', endsInTheMiddle, /does not answer/],
   ])('%s', async (_, answer, message) => {
     const problem = await problemOf((await podThat(answer)).status(POD));
     expect(problem).toMatch(message);
