@@ -45,6 +45,12 @@ export class WorkQueue<Key extends string = string> {
     return this.#waiting.size + this.#again.size;
   }
 
+  /** For so many milliseconds the first key in the queue has been waiting for its turn; 0: there is none. */
+  get longestWaitMs(): number {
+    const [first] = this.#waiting.values();
+    return first === undefined ? 0 : performance.now() - first;
+  }
+
   /** Has a key handled as soon as there is room. */
   add(key: Key): void {
     if (this.#isStopped) return;

@@ -47,6 +47,20 @@ test('a key that is added while it is handled is handled again after that, once'
   expect(keys()).toEqual(['a', 'a']);
 });
 
+test('how long the first key in the queue has been waiting is known', async () => {
+  const { calls, handle } = manual();
+  const queue = new WorkQueue({ handle, concurrency: 1 });
+  queue.add('a');
+  await turn();
+  expect(queue.longestWaitMs).toBe(0);
+  queue.add('b');
+  await until(() => queue.longestWaitMs > 20);
+  calls[0]?.end();
+  await turn();
+  expect(queue.longestWaitMs).toBe(0);
+  calls[1]?.end();
+});
+
 test('no more keys than allowed are handled at once, the first to come first', async () => {
   const { calls, handle, keys } = manual();
   const queue = new WorkQueue({ handle, concurrency: 2 });
