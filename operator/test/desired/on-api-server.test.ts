@@ -2,13 +2,13 @@ import { beforeAll, expect, test } from '@jest/globals';
 import { parseCluster } from '../../src/api/parse.ts';
 import { desiredObjects } from '../../src/desired/desired-objects.ts';
 import { generatedSecrets, secretObject } from '../../src/desired/secrets.ts';
-import { kindOf } from '../../src/kube/kinds.ts';
+import { KINDS, kindOf } from '../../src/kube/kinds.ts';
 import type { KubeObject } from '../../src/kube/object.ts';
-import { objectPath } from '../../src/kube/paths.ts';
+import { collectionPath, objectPath } from '../../src/kube/paths.ts';
 import { type StoredObject, storedObject } from '../../src/kube/stored-object.ts';
 import { installCrd } from '../api/install-crd.ts';
 import { sharedControlPlane } from '../control-plane/shared.ts';
-import { circumstancesOf, clusterOf, idsOf } from './fixture.ts';
+import { circumstancesOf, clusterOf, idsOf, objectsOf } from './fixture.ts';
 import { SPECS } from './specs.ts';
 
 const controlPlane = sharedControlPlane();
@@ -66,3 +66,34 @@ test('the API server takes the Secrets that the operator makes', async () => {
     });
   }
 });
+
+test.each([...SPECS])(
+  'pods of %s keep to the Pod Security Standard restricted, as the API server checks it',
+  async (_, spec) => {
+    const { client } = controlPlane();
+    const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' };
+    await client.mergePatch(KINDS.Namespace, { name: namespace }, { metadata: { labels } });
+    const workloads = objectsOf(spec).filter(({ kind }) => kind === 'StatefulSet' || kind === 'Deployment');
+    expect(workloads.length).toBeGreaterThan(0);
+    for (const workload of workloads) {
+      const pod = podOf(workload);
+      const query = { dryRun: 'All', fieldValidation: 'Strict' };
+      const path = collectionPath(KINDS.Pod, namespace);
+      await expect(client.request('POST', path, { query, body: pod })).resolves.toMatchObject({ kind: 'Pod' });
+    }
+  },
+);
+
+/** The pod that its controller would make, of an account and a priority that are there. */
+function podOf({ metadata, spec }: KubeObject) {
+  const { template, volumeClaimTemplates = [] } = Object(spec);
+  const { priorityClassName: _, ...rest } = template.spec;
+  const claims: { metadata: { name: string } }[] = volumeClaimTemplates;
+  const volumes = claims.map((claim) => ({ name: claim.metadata.name, emptyDir: {} }));
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { ...template.metadata, name: metadata.name, namespace },
+    spec: { ...rest, serviceAccountName: 'default', volumes: [...(rest.volumes ?? []), ...volumes] },
+  };
+}
