@@ -57,6 +57,25 @@ test.each([...SPECS].map(([what, spec], index) => ({ what, spec, name: `c${index
   },
 );
 
+test('the API server takes the objects of a cluster whose spec changes, one way and back', async () => {
+  const ways = [
+    'a minimal one',
+    'one that scales by itself',
+    'one behind haproxy-ingress',
+    'one behind a load balancer',
+    'one that few may reach',
+    'one without policies and monitors',
+  ];
+  for (const what of [...ways, ...ways.toReversed()]) {
+    const objects = objectsOf(SPECS.get(what), { apis: ONLY_BUILT_IN, replicas: 0 });
+    for (const object of objects) {
+      const { kind, metadata } = object;
+      const applied = await applyStrictly({ ...object, metadata: { ...metadata, namespace } });
+      expect(applied).toMatchObject({ kind, metadata: { name: metadata.name } });
+    }
+  }
+});
+
 test('the API server takes the Secrets that the operator makes', async () => {
   const cluster = clusterOf();
   for (const secret of generatedSecrets(cluster)) {
