@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
@@ -24,6 +26,12 @@ const controlPlane = sharedControlPlane();
 const CRD = { name: 'etherplyclusters.etherply.io' };
 const SAMPLES = inRepository('manifests/samples');
 
+const METRICS_VERSION = 'custom.metrics.k8s.io/v1beta2';
+
+const tlsSecret = z.looseObject({
+  data: z.object({ 'ca.crt': z.string(), 'tls.crt': z.string(), 'tls.key': z.string() }),
+});
+const address = z.looseObject({ port: z.number() });
 const review = z.looseObject({ status: z.looseObject({ allowed: z.boolean() }) });
 
 const onCluster = () => ['--kubeconfig', controlPlane().kubeconfig];
@@ -202,6 +210,40 @@ describe('once it is installed', () => {
       name: '*',
     };
     expect(await mayDo(autoscaler, { ...metric, namespace: 'team-a' })).toBe(true);
+  });
+
+  test('the API server trusts the metrics API by the certificate that was made', async () => {
+    const { client } = controlPlane();
+    const ref = { namespace: RELEASE_NAMESPACE, name: 'etherply-operator-metrics-api' };
+    const { data } = tlsSecret.parse(await client.get(KINDS.Secret, ref));
+    const pem = (name: keyof typeof data) => Buffer.from(data[name], 'base64');
+    const resources = { kind: 'APIResourceList', apiVersion: 'v1', groupVersion: METRICS_VERSION, resources: [] };
+    const server = createServer({ cert: pem('tls.crt'), key: pem('tls.key') }, (_, response) => {
+      response.setHeader('content-type', 'application/json').end(JSON.stringify(resources));
+    }).listen(0, '127.0.0.1');
+    try {
+      await once(server, 'listening');
+      const { port } = address.parse(server.address());
+      // There are no pods: the name of the Service leads here.
+      const spec = {
+        type: 'ExternalName',
+        externalName: 'localhost',
+        clusterIP: null,
+        clusterIPs: null,
+        selector: null,
+      };
+      await client.mergePatch(KINDS.Service, ref, { spec });
+      await client.mergePatch(
+        KINDS.APIService,
+        { name: `v1beta2.custom.metrics.k8s.io` },
+        { spec: { service: { port } } },
+      );
+      const answer = () => client.request('GET', `/apis/${METRICS_VERSION}`);
+      expect(await until(answer, { what: 'the metrics API being reached' })).toEqual(resources);
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
   });
 
   test.each([

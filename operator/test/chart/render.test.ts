@@ -1,7 +1,10 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
-import { describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { CHART, helm, inRepository, type Manifest, rendered, renderedText } from './commands.ts';
@@ -25,6 +28,9 @@ const podSpec = z.looseObject({
   securityContext: z.looseObject({ runAsNonRoot: z.literal(true) }),
   containers: z.array(z.looseObject({ image: z.string(), env: z.array(z.looseObject({ name: z.string() })) })),
 });
+
+const testContainer = z.looseObject({ command: z.array(z.string()), args: z.array(z.string()) });
+const address = z.looseObject({ port: z.number() });
 
 /** The rules of every role, with which one it is of. */
 function rulesOf(manifests: readonly Manifest[]) {
@@ -93,8 +99,13 @@ describe('values that are refused', () => {
 });
 
 describe.each(VALUE_SETS)('with %s', (_, values) => {
-  test('no role has a wildcard or can list secrets, and what can be named is', async () => {
-    const rules = rulesOf(await rendered(values));
+  let manifests: readonly Manifest[];
+  beforeAll(async () => {
+    manifests = await rendered(values);
+  });
+
+  test('no role has a wildcard or can list secrets, and what can be named is', () => {
+    const rules = rulesOf(manifests);
     expect(rules.length).toBeGreaterThan(0);
     for (const rule of rules) {
       expect([...rule.apiGroups, ...rule.resources, ...rule.verbs]).not.toContain('*');
@@ -105,8 +116,8 @@ describe.each(VALUE_SETS)('with %s', (_, values) => {
     }
   });
 
-  test('pods are restricted, their root is read-only, and only the operator has a token', async () => {
-    const pods = podsOf(await rendered(values));
+  test('pods are restricted, their root is read-only, and only the operator has a token', () => {
+    const pods = podsOf(manifests);
     expect(pods.map((pod) => pod.automountServiceAccountToken).sort()).toEqual([false, true]);
     for (const pod of pods) {
       expect(pod.securityContext).toEqual({ runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } });
@@ -124,8 +135,8 @@ describe.each(VALUE_SETS)('with %s', (_, values) => {
     }
   });
 
-  test('everything of a namespace says which, and everything has the standard labels', async () => {
-    for (const { kind, metadata } of await rendered(values)) {
+  test('everything of a namespace says which, and everything has the standard labels', () => {
+    for (const { kind, metadata } of manifests) {
       if (!/^(Cluster.*|CustomResourceDefinition|APIService)$/.test(kind)) expect(metadata.namespace).toBeDefined();
       expect(metadata.labels).toMatchObject({ 'app.kubernetes.io/instance': 'etherply' });
     }
@@ -194,6 +205,26 @@ test('the metrics API has a certificate for its Service, and the API server know
     service: { name: 'etherply-operator-metrics-api', namespace: 'etherply-system', port: 443 },
   });
   expect(service.spec).not.toHaveProperty('insecureSkipTLSVerify');
+});
+
+test.each([
+  [200, 0],
+  [503, 1],
+])('helm test, which gets a %d from the operator, ends with %d', async (status, code) => {
+  const server = createServer((_, response) => response.writeHead(status).end('what it says')).listen(0, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+    const { port } = address.parse(server.address());
+    const pod = podsOf(await rendered()).find((one) => !one.automountServiceAccountToken);
+    const { command, args } = testContainer.parse(pod?.containers[0]);
+    const [program = '', ...flags] = [...command, ...args];
+    const child = spawn(program, flags, { env: { ...process.env, URL: `http://127.0.0.1:${port}/readyz` } });
+    const [ended, output] = await Promise.all([once(child, 'close'), text(child.stdout)]);
+    expect(ended[0]).toBe(code);
+    expect(output).toBe(`${status} what it says\n`);
+  } finally {
+    server.close();
+  }
 });
 
 test.each([
