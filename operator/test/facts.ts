@@ -40,6 +40,7 @@ export function podOf(ordinal: number, pod: Partial<PodFacts> = {}): PodFacts {
     template: { image: 'pod:2', annotations: {} },
     problem: undefined,
     control: controlOf(),
+    isEstranged: false,
     ...pod,
   };
 }

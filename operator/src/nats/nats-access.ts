@@ -26,8 +26,8 @@ export interface NatsAccessProblem {
   readonly problem: string;
 }
 
-/** What is in Secrets of the namespace, by name: `data` as Kubernetes has it, in base 64. */
-export type Secrets = ReadonlyMap<string, Readonly<Record<string, string>>>;
+/** What is in Secrets of the namespace, by name. */
+export type Secrets = ReadonlyMap<string, Readonly<Record<string, Buffer>>>;
 
 interface Given {
   readonly name: string;
@@ -104,9 +104,7 @@ class MissingError extends Error {
 function textOf(secrets: Secrets, secret: string, key: string): string {
   const data = secrets.get(secret);
   if (data === undefined) throw new MissingError(`Secret ${secret} is not there: make it, with the key ${key}`);
-  const text = Buffer.from(data[key] ?? '', 'base64')
-    .toString()
-    .trim();
+  const text = (data[key]?.toString() ?? '').trim();
   if (text === '') throw new MissingError(`Secret ${secret} has nothing under the key ${key}: put it in`);
   return text;
 }

@@ -18,7 +18,8 @@ export interface Facts {
   readonly pods: readonly PodFacts[];
   /** The volumes of the sync pods. */
   readonly claims: readonly ClaimFacts[];
-  readonly storageClasses: readonly StorageClassFacts[];
+  /** Undefined: the operator may not look at them. */
+  readonly storageClasses: readonly StorageClassFacts[] | undefined;
   /** Undefined: there is none yet, or none is wanted. */
   readonly router: WorkloadFacts | undefined;
   /** The managed NATS servers. Undefined: there is none yet, or somebody else runs them. */
@@ -75,6 +76,8 @@ export interface PodFacts {
   readonly problem: string | undefined;
   /** What it says of itself; undefined where it does not answer. */
   readonly control: ControlFacts | undefined;
+  /** It answers, and was started with another token than the operator has now. */
+  readonly isEstranged: boolean;
 }
 
 export interface ClaimFacts {

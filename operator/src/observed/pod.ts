@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { KubeObject } from '../kube/object.ts';
-import type { ControlFacts, PodFacts } from './facts.ts';
+import type { PodFacts } from './facts.ts';
 
 const condition = z.object({
   type: z.string(),
@@ -37,11 +37,8 @@ const pod = z.object({
 /** These pass by themselves. */
 const STARTING = new Set(['ContainerCreating', 'PodInitializing']);
 
-/**
- * What a pod says.
- * @param container the one that a change of its image is told of
- */
-export function podFacts(object: KubeObject, container: string, control: ControlFacts | undefined): PodFacts {
+/** What Kubernetes says of a pod. @param container the one that a change of its image is told of */
+export function podFacts(object: KubeObject, container: string): PodFacts {
   const { spec, status } = pod.parse(object);
   const { metadata } = object;
   const isTrue = (type: string) => status.conditions.some((one) => one.type === type && one.status === 'True');
@@ -58,7 +55,8 @@ export function podFacts(object: KubeObject, container: string, control: Control
       annotations: metadata.annotations ?? {},
     },
     problem: problemOf(status),
-    control,
+    control: undefined,
+    isEstranged: false,
   };
 }
 

@@ -1,20 +1,28 @@
 import { createHash } from 'node:crypto';
-import type { KubeObject } from '../kube/object.ts';
+import type { KubeObject, ObjectMeta } from '../kube/object.ts';
 import type { Action } from './action.ts';
 
 /** What was left of an object when it was applied last. */
 export interface Applied {
-  /** Of what was wanted. */
+  /** Hash of what was wanted. */
   readonly wanted: string;
-  /** Of what the API server made of it. */
+  /** Hash of what the API server made of it. */
   readonly found: string;
+  /** Its resourceVersion then. */
+  readonly version: string;
 }
+
+/** Why something is applied. */
+export const MISSING = 'it is not there';
+export const UNCHECKED = 'the operator has not looked at it since its start';
+export const CHANGED = 'somebody has changed it';
+const WANTED = 'the cluster has changed';
 
 /**
  * Applies what is missing, has to change, or is no longer as it was left, and deletes what is no longer wanted. Which fields
  * are put back is for the API server to say: those that were applied, and no others.
  * @param observed what belongs to the cluster
- * @param applied by `kindAndName`; empty after a start, and then everything is applied once
+ * @param applied by `kindAndName`, without what has been seen to go; empty after a start, and then everything is applied once
  */
 export function planObjects(
   desired: readonly KubeObject[],
@@ -42,22 +50,41 @@ export function kindAndName({ kind, metadata }: KubeObject): string {
 
 /** To be kept after `wanted` has been applied, and `found` is what came of it. */
 export function appliedOf(wanted: KubeObject, found: KubeObject): Applied {
-  return { wanted: hashOf(wanted), found: hashOf(settled(found)) };
+  return {
+    wanted: hashOf(wanted),
+    found: hashOf(settled(found, wanted)),
+    version: found.metadata.resourceVersion ?? '0',
+  };
 }
 
 function reasonOf(wanted: KubeObject, found: KubeObject | undefined, applied: Applied | undefined): string | undefined {
-  if (found === undefined) return applied === undefined ? 'it is new' : 'it was deleted';
+  // One that was applied and has not been seen to go will be seen soon.
+  if (found === undefined) return applied === undefined ? MISSING : undefined;
   if (found.metadata.deletionTimestamp !== undefined) return undefined; // it is made again when it is gone
-  if (applied === undefined) return 'the operator has started';
-  if (applied.wanted !== hashOf(wanted)) return 'the cluster has changed';
-  return applied.found === hashOf(settled(found)) ? undefined : 'somebody has changed it';
+  if (applied === undefined) return UNCHECKED;
+  if (applied.wanted !== hashOf(wanted)) return WANTED;
+  if (isOlder(found, applied)) return undefined;
+  return applied.found === hashOf(settled(found, wanted)) ? undefined : CHANGED;
 }
 
-/** Without what changes by itself. */
-function settled({ status: _, ...object }: KubeObject): unknown {
-  const { resourceVersion: _version, generation: _generation, ...metadata } = object.metadata;
-  const { managedFields: _fields, ...rest }: Record<string, unknown> = { ...metadata };
-  return { ...object, metadata: rest };
+/** Versions are numbers that rise: https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions */
+function isOlder({ metadata }: KubeObject, { version }: Applied): boolean {
+  return BigInt(metadata.resourceVersion ?? 0) < BigInt(version);
+}
+
+/** What is put back: without what changes by itself, and without labels and annotations that others have added. */
+function settled({ status: _, ...object }: KubeObject, wanted: KubeObject): unknown {
+  const { resourceVersion: _version, generation: _generation, labels, annotations, ...rest } = object.metadata;
+  const { managedFields: _fields, ...metadata }: Record<string, unknown> = { ...rest };
+  const ours = {
+    labels: among(labels, wanted.metadata.labels),
+    annotations: among(annotations, wanted.metadata.annotations),
+  };
+  return { ...object, metadata: { ...metadata, ...ours } };
+}
+
+function among(all: ObjectMeta['labels'], wanted: ObjectMeta['labels']): readonly string[][] {
+  return Object.entries(all ?? {}).filter(([name]) => wanted?.[name] !== undefined);
 }
 
 function hashOf(value: unknown): string {

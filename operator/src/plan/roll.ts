@@ -31,9 +31,6 @@ export function planRoll(facts: Facts, scale: Scale): Roll {
   if (first === undefined) return NONE;
   const reason = reasonOf(first.template, template);
   const roll = { actions: [], outdated: outdated.length, reason };
-  if (scale.replicas < statefulSet.replicas || scale.actions.length > 0 || scale.waitsFor !== undefined) {
-    return { ...roll, waitsFor: 'fewer pods are made first' };
-  }
   const ending = pods.find(({ isTerminating }) => isTerminating);
   if (ending !== undefined) return { ...roll, waitsFor: `${ending.name} is ending` };
 
@@ -42,9 +39,16 @@ export function planRoll(facts: Facts, scale: Scale): Roll {
     actions: [{ kind: 'replace', pod, reason: `${reasonOf(pod.template, template)}${why}` }],
     waitsFor: `${pod.name} starts`,
   });
-  const broken = outdated.find((pod) => !pod.isReady && handOverOf(pod).stage !== 'draining' && !isDone(pod));
+  const broken = outdated.find((pod) => !pod.isReady && pod.control?.draining !== true);
   if (broken !== undefined) return replace(broken, '; it was not ready');
+  const estranged = outdated.find((pod) => pod.isEstranged);
+  if (estranged !== undefined && pods.every((pod) => pod.isReady)) {
+    return replace(estranged, '; it does not know the token of the operator');
+  }
 
+  if (scale.replicas < statefulSet.replicas || scale.actions.length > 0 || scale.waitsFor !== undefined) {
+    return { ...roll, waitsFor: 'fewer pods are made first' };
+  }
   const victim = outdated.find(({ control }) => control?.draining) ?? outdated.at(-1) ?? first;
   if (pods.length < statefulSet.replicas) return { ...roll, waitsFor: 'every pod is to be there' };
   const unready = pods.find((pod) => pod !== victim && !pod.isReady);
@@ -68,10 +72,6 @@ export function planResumes({ pods, statefulSet }: Facts, scale: Scale): readonl
     if (isLeaving || isOutdated || pod.isTerminating || pod.control?.draining !== true) return [];
     return [{ kind: 'resume', pod, reason: 'it is to stay as it is' }];
   });
-}
-
-function isDone(pod: PodFacts): boolean {
-  return handOverOf(pod).stage === 'done';
 }
 
 const CONFIG = 'etherply.io/config-hash';

@@ -15,7 +15,8 @@ export function planVolumes({ cluster, claims, storageClasses, statefulSet }: Fa
   const { size } = cluster.spec.storage;
   const small = claims.filter((claim) => bytesOf(claim.size) < bytesOf(size) && !claim.isTerminating);
   const canGrow = ({ storageClassName }: ClaimFacts) => {
-    return storageClasses.some((one) => one.name === storageClassName && one.canGrow);
+    // Where that cannot be known it is tried: the API server says so where it is not allowed.
+    return storageClasses === undefined || storageClasses.some((one) => one.name === storageClassName && one.canGrow);
   };
   const stuck = small.find((claim) => claim.isBound && !canGrow(claim));
   const claimSize = statefulSet?.claimSize;

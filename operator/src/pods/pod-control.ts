@@ -15,6 +15,9 @@ export class PodControlError extends Error {
   override readonly name = 'PodControlError';
 }
 
+/** It was started with another token. */
+export class PodRefusalError extends PodControlError {}
+
 interface Options {
   readonly port?: number;
   /** For so long an answer may take. */
@@ -95,7 +98,7 @@ export class PodControl {
       const { status, text } = answer;
       if (status >= 200 && status < 300) return factsIn(text, pod);
       if (status === 401 || status === 403) {
-        throw new PodControlError(
+        throw new PodRefusalError(
           `pod at ${pod.ip} refuses the token: it began with another one, and takes this one when it is made anew`,
         );
       }

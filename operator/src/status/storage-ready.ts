@@ -17,14 +17,14 @@ export function storageReady({ facts, plan }: Situation): Verdict {
     return yes('Bound', `${used.length} volumes are bound`);
   }
   const { storageClassName } = first;
-  if (storageClassName === undefined && !storageClasses.some(({ isDefault }) => isDefault)) {
+  if (storageClassName === undefined && storageClasses?.some(({ isDefault }) => isDefault) === false) {
     return no(
       'NoStorageClass',
       `${first.name} waits for a volume: spec.storage.storageClassName is not set, and no storage class is the default one. ` +
         'Mark one with the annotation storageclass.kubernetes.io/is-default-class: "true"',
     );
   }
-  if (storageClassName !== undefined && !storageClasses.some(({ name }) => name === storageClassName)) {
+  if (storageClassName !== undefined && storageClasses?.some(({ name }) => name === storageClassName) === false) {
     return no(
       'StorageClassMissing',
       `${first.name} waits for a volume: there is no storage class ${storageClassName}. Create it`,

@@ -5,7 +5,7 @@ import { natsAccessOf } from '../../src/nats/nats-access.ts';
 /** Secrets as Kubernetes has them. */
 function secretsOf(secrets: Record<string, Record<string, string>>) {
   const encoded = (data: Record<string, string>) =>
-    Object.fromEntries(Object.entries(data).map(([key, text]) => [key, Buffer.from(text).toString('base64')]));
+    Object.fromEntries(Object.entries(data).map(([key, text]) => [key, Buffer.from(text)]));
   return new Map(Object.entries(secrets).map(([name, data]) => [name, encoded(data)]));
 }
 

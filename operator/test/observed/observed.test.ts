@@ -28,7 +28,7 @@ const POD = {
 describe('a pod', () => {
   test('that serves', () => {
     const status = { podIP: '127.0.0.2', conditions: [{ type: 'Ready', status: 'True' }] };
-    expect(podFacts({ ...POD, status }, 'sync-pod', undefined)).toEqual({
+    expect(podFacts({ ...POD, status }, 'sync-pod')).toEqual({
       name: 'c-12',
       uid: 'u',
       ordinal: 12,
@@ -39,11 +39,12 @@ describe('a pod', () => {
       template: { image: 'pod:1', annotations: { 'etherply.io/config-hash': 'h' } },
       problem: undefined,
       control: undefined,
+      isEstranged: false,
     });
   });
 
   test('that has just been made', () => {
-    expect(podFacts(POD, 'sync-pod', undefined)).toMatchObject({ isReady: false, ip: undefined, problem: undefined });
+    expect(podFacts(POD, 'sync-pod')).toMatchObject({ isReady: false, ip: undefined, problem: undefined });
   });
 
   test.each([
@@ -80,7 +81,7 @@ describe('a pod', () => {
       undefined,
     ],
   ])('says what is wrong: %s', (_, status, problem) => {
-    expect(podFacts({ ...POD, status }, 'sync-pod', undefined).problem).toBe(problem);
+    expect(podFacts({ ...POD, status }, 'sync-pod').problem).toBe(problem);
   });
 
   test.each([

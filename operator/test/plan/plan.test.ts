@@ -34,7 +34,7 @@ function planOf(observed: readonly KubeObject[], isApplied = true, facts: Facts 
 }
 
 test('a new cluster gets everything', () => {
-  expect(planOf([], false)).toEqual(['apply StatefulSet: it is new', 'apply Service: it is new']);
+  expect(planOf([], false)).toEqual(['apply StatefulSet: it is not there', 'apply Service: it is not there']);
 });
 
 test('what is as it was left is left alone, whatever its status and version', () => {
@@ -47,11 +47,25 @@ test('what is as it was left is left alone, whatever its status and version', ()
   expect(planOf([found(SET), newer])).toEqual([]);
 });
 
-test('what somebody has changed or deleted is put back', () => {
-  expect(planOf([found(SET), found(SERVICE, { spec: { ports: [1] } })])).toEqual([
-    'apply Service: somebody has changed it',
-  ]);
-  expect(planOf([found(SET)])).toEqual(['apply Service: it was deleted']);
+test('what somebody has changed is put back', () => {
+  const changed = found(SERVICE, { spec: { ports: [1] } });
+  expect(planOf([found(SET), changed])).toEqual(['apply Service: somebody has changed it']);
+});
+
+test('labels and annotations that others have added stay', () => {
+  const seen = found(SERVICE);
+  const annotated = {
+    ...seen,
+    metadata: { ...seen.metadata, annotations: { 'deployment.kubernetes.io/revision': '2' } },
+  };
+  expect(planOf([found(SET), annotated])).toEqual([]);
+});
+
+test('what was just applied is not applied again because it has not been seen yet', () => {
+  const seen = found(SERVICE, { spec: { ports: [1] } });
+  const before = { ...seen, metadata: { ...seen.metadata, resourceVersion: '6' } };
+  expect(planOf([found(SET), before])).toEqual([]);
+  expect(planOf([found(SET)])).toEqual([]);
 });
 
 test('after a start of the operator everything is applied once', () => {
@@ -71,7 +85,7 @@ test('a paused cluster is left alone', () => {
 });
 
 test('without a Secret that pods need, pods stay as they are, and the rest is made', () => {
-  expect(planOf([], false, factsOf({ secrets: new Map() }))).toEqual(['apply Service: it is new']);
+  expect(planOf([], false, factsOf({ secrets: new Map() }))).toEqual(['apply Service: it is not there']);
 });
 
 describe('larger volumes', () => {

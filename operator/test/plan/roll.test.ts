@@ -109,6 +109,17 @@ describe('without waiting for it to hand over, because its volumes keep what it 
     ]);
   });
 
+  test('one that is not ready is made anew also while there are to be fewer pods: it has to hand over', () => {
+    const last = podOf(2, { ...OLD, isReady: false, control: undefined });
+    expect(roll([podOf(0), podOf(1), last], {}, { replicas: 2 }).actions).toMatchObject([{ kind: 'replace' }]);
+  });
+
+  test('one that does not know the token any more is made anew, when all are ready', () => {
+    const strange = (ordinal: number) => podOf(ordinal, { ...OLD, control: undefined, isEstranged: true });
+    expect(roll([strange(0), strange(1), podOf(2)]).actions).toMatchObject([{ kind: 'replace', pod: { name: 'c-0' } }]);
+    expect(roll([strange(0), strange(1), podOf(2, { isReady: false })]).actions).toEqual([]);
+  });
+
   test('one that cannot reach the stream is made anew: the change may be what mends that', () => {
     const control = controlOf({ streamConnected: false, unpublishedWorkspaces: 3 });
     expect(roll([podOf(0, OLD), podOf(1, OLD), podOf(2, { ...OLD, control })]).actions).toMatchObject([

@@ -1,0 +1,89 @@
+import type { Cluster } from '../api/cluster.ts';
+import type { ObjectKey } from '../kube/object.ts';
+import type { StoredObject } from '../kube/stored-object.ts';
+import { natsAccessOf } from '../nats/nats-access.ts';
+import type { StreamKeeper } from '../nats/stream-keeper.ts';
+import { DROP_MESSAGES_ANNOTATION } from '../nats/stream-policy.ts';
+import { streamRequestOf } from '../nats/stream-request.ts';
+import type { StreamFacts } from '../observed/facts.ts';
+import { secretData } from '../observed/secret.ts';
+
+/** The streams of all clusters. */
+export class StreamController {
+  readonly #keeper: StreamKeeper;
+  readonly #last = new Map<ObjectKey, StreamFacts>();
+
+  constructor(keeper: StreamKeeper) {
+    this.#keeper = keeper;
+  }
+
+  /** How the stream was when it was looked at last. */
+  last(key: ObjectKey): StreamFacts {
+    return this.#last.get(key) ?? { state: 'unknown' };
+  }
+
+  /**
+   * Makes the stream of a cluster what it is to be, where that can be. Does not throw because of NATS.
+   * @param natsAddresses of the managed servers
+   */
+  async keep(
+    key: ObjectKey,
+    cluster: Cluster,
+    object: StoredObject,
+    secrets: ReadonlyMap<string, StoredObject>,
+    natsAddresses: readonly string[],
+  ): Promise<StreamFacts> {
+    const facts = await this.#keep(cluster, object, secrets, natsAddresses);
+    this.#last.set(key, facts);
+    return facts;
+  }
+
+  /**
+   * Deletes the stream of a cluster that is being deleted, if that is wanted. Managed servers lose theirs with their volumes.
+   * @returns why it could not be, for a person
+   */
+  async end(
+    cluster: Cluster,
+    object: StoredObject,
+    secrets: ReadonlyMap<string, StoredObject>,
+  ): Promise<string | undefined> {
+    if (cluster.spec.stream.deletion === 'Retain' || cluster.spec.nats.external === undefined) return undefined;
+    const access = accessTo(cluster, secrets, []);
+    const outcome =
+      'problem' in access
+        ? ({ state: 'unreachable', message: access.problem } as const)
+        : await this.#keeper.delete(access, requestOf(cluster, object));
+    if (outcome.state === 'deleted') return undefined;
+    return `the stream cannot be deleted: ${outcome.message}. To leave it, set spec.stream.deletion to Retain`;
+  }
+
+  /** The cluster is gone. */
+  async forget(key: ObjectKey): Promise<void> {
+    this.#last.delete(key);
+    await this.#keeper.forget(key);
+  }
+
+  async #keep(
+    cluster: Cluster,
+    object: StoredObject,
+    secrets: ReadonlyMap<string, StoredObject>,
+    natsAddresses: readonly string[],
+  ): Promise<StreamFacts> {
+    const access = accessTo(cluster, secrets, natsAddresses);
+    if ('problem' in access) return { state: 'unreachable', message: access.problem };
+    return this.#keeper.ensure(access, requestOf(cluster, object));
+  }
+}
+
+function accessTo(
+  { name, spec }: Cluster,
+  secrets: ReadonlyMap<string, StoredObject>,
+  podIps: readonly string[],
+): ReturnType<typeof natsAccessOf> {
+  const data = new Map([...secrets].map(([secret, object]) => [secret, secretData(object)]));
+  return natsAccessOf({ name, nats: spec.nats, secrets: data, podIps });
+}
+
+function requestOf(cluster: Cluster, { metadata }: StoredObject) {
+  return streamRequestOf(cluster, metadata.annotations?.[DROP_MESSAGES_ANNOTATION] === 'true');
+}
