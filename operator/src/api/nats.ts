@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { growing, immutable, immutableField, withRules } from './cel.ts';
+import { immutable, immutableField, withRules } from './cel.ts';
 import { bytes, objectName, passedOn, secretKey } from './values.ts';
 
 /** How many NATS servers something is on. */
@@ -19,10 +19,11 @@ const managed = withRules(
         .min(1)
         .default('nats:2.12-alpine')
         .describe('Image of the NATS server, of version 2.12 or later.'),
-      size: growing(
+      size: immutable(
         bytes(
-          'Size of the volume of each server, in bytes as a quantity. The stream can fill nine tenths of it. It can only grow.',
+          'Size of the volume of each server, in bytes as a quantity. The stream can fill nine tenths of it. Cannot be changed.',
         ),
+        'volumes of NATS servers do not grow yet. Make another EtherPlyCluster with the size that you want, and move clients there',
       ).default('10Gi'),
       storageClassName: objectName(
         'Storage class of the volumes. Unset: the default of the Kubernetes cluster. Cannot be changed.',

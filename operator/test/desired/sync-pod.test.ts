@@ -302,7 +302,7 @@ describe('pods are made anew', () => {
     ['autoscaling', { autoscaling: {} }],
     ['who may reach them', { networkPolicy: { enabled: false } }],
     ['how they are watched', { monitoring: { podMonitor: false } }],
-    ['managed NATS servers', { nats: { managed: { size: '20Gi', image: 'nats:2.13-alpine', syncAlways: true } } }],
+    ['managed NATS servers', { nats: { managed: { image: 'nats:2.13-alpine', syncAlways: true } } }],
   ])('not when %s changes', (_, written) => {
     expect(templateOf(written)).toEqual(templateOf());
   });
