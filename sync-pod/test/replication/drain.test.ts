@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { rename, writeFile } from 'node:fs/promises';
+import { request } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { WebSocket } from 'ws';
@@ -141,6 +143,21 @@ describe('a drain', () => {
     await cluster.ready(pod);
     const back = await pod.connect('w-0');
     expect(await back.set('key', 1)).toMatchObject({ durability: 'replicated' });
+  });
+
+  test('refuses a write whose body was still on its way', async () => {
+    const pod = await startPod({ env: CONTROLLED });
+    const control = new ControlPlane(pod);
+    const headers = { ...(await pod.authorization()), 'transfer-encoding': 'chunked' };
+    const sending = request(pod.url('/v1/workspaces/w/ops'), { method: 'POST', headers });
+    const answered = once(sending, 'response');
+    await new Promise<void>((resolve) => sending.write('{"key":"late",', () => resolve()));
+    await control.drain(0);
+    sending.end('"value":1}');
+    const [answer] = await answered;
+    expect(answer).toMatchObject({ statusCode: 503 });
+    await control.resume();
+    expect((await pod.read('w')).data).toEqual({});
   });
 
   test('becomes shorter when it is asked again for less', async () => {
