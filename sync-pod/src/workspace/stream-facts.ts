@@ -9,6 +9,9 @@ export interface StreamFacts {
   readonly lastSequence: number;
 }
 
+/** No stream is like that: nothing goes on from it. */
+export const NO_STREAM: StreamFacts = { created: '', lastSequence: 0 };
+
 const cbor = new Encoder({ useRecords: false });
 const form = z.tuple([z.string(), z.int()]);
 

@@ -13,7 +13,7 @@ import type { Home } from './home.ts';
 import { IdleQueue } from './idle-queue.ts';
 import type { Replication } from './replica.ts';
 import { readHistory } from './stored-history.ts';
-import { decodeStreamFacts, encodeStreamFacts, goesOn } from './stream-facts.ts';
+import { decodeStreamFacts, encodeStreamFacts, goesOn, NO_STREAM } from './stream-facts.ts';
 import type { Outcome } from './submission.ts';
 import { countUnpublished, type Unpublished } from './unpublished.ts';
 import { NotCommittedError, type Stored, type Update, Workspace, type WorkspaceLimits } from './workspace.ts';
@@ -112,6 +112,13 @@ export class Workspaces {
       }),
     );
     const workspaces = new Workspaces(options, shards);
+    if (options.replication === undefined) {
+      // What is written from now on no stream has: whatever stream comes next, all is compared with it.
+      const forget = (slot: ShardSlot | undefined) =>
+        slot?.loop.write([{ kind: 'stream', bytes: encodeStreamFacts(NO_STREAM) }]).catch(() => undefined); // it is down
+      await Promise.all(shards.map(forget));
+      up.push((index) => void forget(shards[index]));
+    }
     up.push((index) => void workspaces.#resumeAll(index));
     return workspaces;
   }
@@ -315,6 +322,10 @@ export class Workspaces {
     const unpublished: LogEntry[] = [];
     // Where nothing says what the stream has, all that is here is published as a whole.
     if (checkpoint.marks.size === 0) return { state, checkpoint, unpublished, isMarked };
+    // Compacted before it was written down that the stream has it, or while the pod stood alone: who knows?
+    if (checkpoint.published < (state.snapshot?.position ?? 0)) {
+      return { state, checkpoint: { ...checkpoint, marks: new Map() }, unpublished, isMarked };
+    }
     for await (const record of shard.records(id, checkpoint.published)) unpublished.push(record);
     return { state, checkpoint, unpublished, isMarked };
   }
