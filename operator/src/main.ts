@@ -49,8 +49,11 @@ async function main(config: Config): Promise<void> {
     isLeader,
     clusters: () => cache.clusters.map(({ status }) => clusterStatus.safeParse(status).data?.conditions ?? []),
   });
-  const client = new KubeClient(kubeconfig, { fieldManager: 'etherply', onRequest: metrics.requested });
-  const events = new EventRecorder(client, { controller: 'etherply.io/operator', instance: config.POD_NAME });
+  const connection = { fieldManager: 'etherply', onRequest: metrics.requested };
+  // Whoever does not lead changes nothing but the lease, and tells of what it has done before.
+  const client = new KubeClient(kubeconfig, { ...connection, mayWrite: isLeader });
+  const own = new KubeClient(kubeconfig, connection);
+  const events = new EventRecorder(own, { controller: 'etherply.io/operator', instance: config.POD_NAME });
   const told = new Told(events, logger);
   const pods = new PodControl();
   const statuses = new PodStatuses(pods);
@@ -73,7 +76,7 @@ async function main(config: Config): Promise<void> {
     observer: new Observer({ client, cache, statuses, version: VERSION }),
     effects: new Effects({ client, pods, applied, told, isLeader }),
     applied,
-    streams: new StreamController(keeper),
+    streams: new StreamController(keeper, isLeader),
     told,
     circumstances: {
       version: VERSION,
@@ -123,7 +126,7 @@ async function main(config: Config): Promise<void> {
     await serveMetricsApi(config, client, poller, logger, stopping.signal);
   }
 
-  const elector = new Elector(client, {
+  const elector = new Elector(own, {
     namespace: config.POD_NAMESPACE,
     name: LEASE,
     identity: config.POD_NAME,

@@ -5,7 +5,7 @@ import type { Action } from '../plan/action.ts';
 import { CHANGED, MISSING, UNCHECKED } from '../plan/objects.ts';
 import { type PodControl, PodControlError } from '../pods/pod-control.ts';
 import { ApiError } from '../runtime/api-error.ts';
-import type { DeleteOptions, KubeClient } from '../runtime/kube-client.ts';
+import { type DeleteOptions, type KubeClient, WriteRefusedError } from '../runtime/kube-client.ts';
 import type { AppliedObjects } from './applied-objects.ts';
 import type { Told } from './told.ts';
 
@@ -35,7 +35,7 @@ export class Effects {
   async carryOut(cluster: Cluster, actions: readonly Action[], token: string | undefined): Promise<readonly string[]> {
     const failures: string[] = [];
     for (const action of actions) {
-      if (!this.#parts.isLeader()) throw new Error('not the leader any more');
+      if (!this.#parts.isLeader()) throw new WriteRefusedError('this operator does not lead any more');
       try {
         await this.#carryOut(cluster, action, token);
       } catch (error) {

@@ -11,10 +11,13 @@ import { secretData } from '../observed/secret.ts';
 /** The streams of all clusters. */
 export class StreamController {
   readonly #keeper: StreamKeeper;
+  readonly #isLeader: () => boolean;
   readonly #last = new Map<ObjectKey, StreamFacts>();
 
-  constructor(keeper: StreamKeeper) {
+  /** @param isLeader where it is not, nothing is changed */
+  constructor(keeper: StreamKeeper, isLeader: () => boolean) {
     this.#keeper = keeper;
+    this.#isLeader = isLeader;
   }
 
   /** How the stream was when it was looked at last. */
@@ -48,6 +51,7 @@ export class StreamController {
     secrets: ReadonlyMap<string, StoredObject>,
   ): Promise<string | undefined> {
     if (cluster.spec.stream.deletion === 'Retain' || cluster.spec.nats.external === undefined) return undefined;
+    if (!this.#isLeader()) return 'this operator no longer acts';
     const access = accessTo(cluster, secrets, []);
     const outcome =
       'problem' in access
@@ -71,6 +75,7 @@ export class StreamController {
   ): Promise<StreamFacts> {
     const access = accessTo(cluster, secrets, natsAddresses);
     if ('problem' in access) return { state: 'unreachable', message: access.problem };
+    if (!this.#isLeader()) return { state: 'unknown' };
     return this.#keeper.ensure(access, requestOf(cluster, object));
   }
 }

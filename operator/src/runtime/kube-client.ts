@@ -26,6 +26,13 @@ export interface KubeClientOptions {
   readonly fieldManager: string;
   readonly requestTimeoutMs?: number;
   readonly onRequest?: (report: RequestReport) => void;
+  /** Whether anything may be changed now; absent: always. */
+  readonly mayWrite?: () => boolean;
+}
+
+/** Nothing may be changed now, and nothing was. */
+export class WriteRefusedError extends Error {
+  override readonly name = 'WriteRefusedError';
 }
 
 export interface ListOptions {
@@ -80,7 +87,8 @@ const page = z.looseObject({
 
 /**
  * Objects of Kubernetes as raw JSON: nothing of them is lost that nobody here knows.
- * Every method throws ApiError when the server refuses, ApiUnavailableError when it does not answer.
+ * Every method throws ApiError when the server refuses, ApiUnavailableError when it does not answer, and what changes something
+ * throws WriteRefusedError where that may not be.
  */
 export class KubeClient {
   readonly #transport: HttpsTransport;
@@ -241,6 +249,7 @@ export class KubeClient {
   /** As `request`, for what does not answer with JSON, as /readyz. */
   async requestText(method: Call['method'], path: string, options: RequestOptions = {}): Promise<string> {
     const { query = {}, body, contentType = 'application/json', resource = path, signal } = options;
+    if (method !== 'GET' && this.#options.mayWrite?.() === false) throw new WriteRefusedError(`${method} ${path}`);
     const timeout = AbortSignal.timeout(this.#options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS);
     const either = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
     const call: Call = {

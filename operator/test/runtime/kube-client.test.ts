@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { KINDS } from '../../src/kube/kinds.ts';
-import { KubeClient, type RequestReport } from '../../src/runtime/kube-client.ts';
+import { KubeClient, type RequestReport, WriteRefusedError } from '../../src/runtime/kube-client.ts';
 import { loadKubeconfig } from '../control-plane/control-plane.ts';
 import { sharedControlPlane } from '../control-plane/shared.ts';
 import { configMap } from './config-map.ts';
@@ -93,6 +93,25 @@ test('a refusal says what is wrong', async () => {
   const refused = controlPlane().client.create(configMap(namespace, 'Not_A_Name', {}));
   await expect(refused).rejects.toMatchObject({ name: 'ApiError', status: 422, reason: 'Invalid' });
   await expect(refused).rejects.toThrow(/metadata\.name/);
+});
+
+test('where nothing may be changed nothing is asked for, and reading goes on', async () => {
+  const namespace = await controlPlane().createNamespace();
+  let mayWrite = true;
+  const client = new KubeClient(loadKubeconfig(controlPlane().kubeconfig), {
+    fieldManager: 'ours',
+    mayWrite: () => mayWrite,
+  });
+  const object = configMap(namespace, 'c', { a: '1' });
+  await client.apply(object);
+  mayWrite = false;
+  const ref = { namespace, name: 'c' };
+  await expect(client.apply(configMap(namespace, 'c', { a: '2' }))).rejects.toThrow(WriteRefusedError);
+  await expect(client.create(configMap(namespace, 'd', {}))).rejects.toThrow(WriteRefusedError);
+  await expect(client.mergePatch(KINDS.ConfigMap, ref, { data: { a: '2' } })).rejects.toThrow(WriteRefusedError);
+  await expect(client.delete(KINDS.ConfigMap, ref)).rejects.toThrow(WriteRefusedError);
+  expect((await client.get(KINDS.ConfigMap, ref))?.data).toEqual({ a: '1' });
+  client.close();
 });
 
 test('a merge patch takes fields away, and changes nothing of what is not as it was any more', async () => {
