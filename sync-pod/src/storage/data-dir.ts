@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { writeDurably } from './durable-file.ts';
 
 /** What a data directory says of itself, so that directories are never mixed up, reordered or left out. */
 const layout = z.object({ version: z.literal(1), set: z.string(), shards: z.int().min(1), index: z.int().min(0) });
@@ -57,13 +58,5 @@ async function readLayout(dir: string): Promise<Layout | undefined> {
 }
 
 async function writeLayout(dir: string, content: Layout): Promise<void> {
-  const path = join(dir, FILE);
-  const file = await open(`${path}.new`, 'w');
-  try {
-    await file.writeFile(`${JSON.stringify(content)}\n`);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(`${path}.new`, path);
+  await writeDurably(join(dir, FILE), `${JSON.stringify(content)}\n`);
 }
