@@ -1,4 +1,4 @@
-import type { WorkspaceId } from '@etherply/protocol';
+import { type WorkspaceId, workspaceId } from '@etherply/protocol';
 
 // `<cluster>.ops.<prefix>.<workspace>`, where the prefix is a tenant's part of the id, so that one tenant's workspaces can be
 // named by one wildcard. An id has no character with a meaning in subjects but the dot, and no `%`.
@@ -23,6 +23,11 @@ export function originOf(subject: string): string {
   return subject.slice(0, subject.indexOf('.'));
 }
 
+/** The workspace that a message is about, by any subject of it; undefined where there is none of that name. */
+export function workspaceOf(subject: string): WorkspaceId | undefined {
+  return workspaceId.safeParse(subject.slice(subject.lastIndexOf('.') + 1).replaceAll('%', '.')).data;
+}
+
 /** All that a cluster publishes. */
 export function allSubjectsOf(cluster: string): string {
   return `${cluster}.ops.>`;
@@ -36,6 +41,14 @@ export function homeSubjectOf(cluster: string): string {
 /** What the pods of a cluster tell each other of who is in a workspace; no stream keeps it. */
 export function presenceSubjectOf(cluster: string, workspace: WorkspaceId): string {
   return `${cluster}.presence.${tail(workspace)}`;
+}
+
+/**
+ * Where a pod that has nothing asks for a copy of everything.
+ * @param pod one of those that have it; without it any of them answers
+ */
+export function copySubjectOf(cluster: string, pod?: string): string {
+  return pod === undefined ? `${cluster}.copy` : `${cluster}.copy.${pod}`;
 }
 
 /** The last two tokens of every subject that is about a workspace. */

@@ -6,11 +6,15 @@ import { JetStream } from './replication/jetstream.ts';
 import { NatsBus } from './replication/nats-bus.ts';
 import { NatsClient } from './replication/nats-client.ts';
 import { natsConnector } from './replication/nats-connection.ts';
+import { PodConsumer } from './replication/pod-consumer.ts';
 import { StreamUnavailableError } from './replication/stream.ts';
+import { RunningFullCopy } from './start-full-copy.ts';
+import { readPodId } from './storage/pod-id.ts';
 import type { Home } from './workspace/home.ts';
 import { serveHome } from './workspace/home-service.ts';
 import { RemoteHome } from './workspace/remote-home.ts';
 import type { Replication } from './workspace/replica.ts';
+import { StreamComparison } from './workspace/stream-comparison.ts';
 import { UnpublishedBudget } from './workspace/unpublished-budget.ts';
 import type { Workspaces } from './workspace/workspaces.ts';
 
@@ -21,6 +25,7 @@ const RETRY_MS = 1000;
 const SWEEP_MS = 3_600_000;
 /** A younger object may belong to a message that is about to be published. */
 const PAYLOAD_AGE_MS = 600_000;
+const COPYING = 'copying: another pod is giving this one all that there is';
 
 interface Parts {
   readonly config: Config;
@@ -54,6 +59,15 @@ export async function startReplication({
 }: Parts): Promise<RunningReplication | undefined> {
   const { natsUrls, cluster, homeRegion } = config;
   if (natsUrls === undefined) return undefined;
+  // Before the connection: whoever observes that must not wait, or misses it.
+  const consumer =
+    config.streamRetention === 'interest'
+      ? new PodConsumer({
+          cluster,
+          podId: await readPodId(config.dataDirs[0] ?? '.'),
+          maxAgeSeconds: config.streamMaxAgeSeconds,
+        })
+      : undefined;
   const nats = new NatsClient(
     await natsConnector({
       urls: natsUrls,
@@ -83,7 +97,15 @@ export async function startReplication({
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS * (0.5 + Math.random())).unref());
     }
   };
-  const connected = () => void upToDate((all) => all.connected());
+  const comparison = new StreamComparison();
+  let fullCopy: RunningFullCopy | undefined;
+  const connected = () => {
+    void upToDate(async (all) => {
+      const { session } = comparison;
+      await all.connected();
+      if (session === comparison.session) fullCopy?.start();
+    });
+  };
   const stream = new JetStream(
     nats,
     {
@@ -101,8 +123,13 @@ export async function startReplication({
         logger.info({ cluster }, 'the stream can be reached');
         connected();
       },
-      disconnected: (reason) => logger.warn({ cluster, reason }, 'the stream cannot be reached'),
+      disconnected: (reason) => {
+        logger.warn({ cluster, reason }, 'the stream cannot be reached');
+        workspaces()?.interrupted();
+        fullCopy?.stop();
+      },
     },
+    consumer,
   );
   const timer = setInterval(() => {
     if (stream.isConnected) void upToDate((all) => all.checkStream());
@@ -123,6 +150,8 @@ export async function startReplication({
       facts: () => stream.facts(),
       budget: new UnpublishedBudget(config.maxUnpublishedBytes),
       ack: config.ack,
+      comparison,
+      lacks: () => (consumer?.isComplete === false ? COPYING : undefined),
       observer: {
         received: (bytes) => {
           metrics().replicated.inc();
@@ -140,11 +169,15 @@ export async function startReplication({
     begin: (all) => {
       const failed = (error: unknown) => logger.error({ err: error }, 'another region was not answered');
       serveHome(nats, homeSubjectOf(cluster), all, failed);
+      if (consumer !== undefined) {
+        fullCopy = new RunningFullCopy({ cluster, nats, stream, consumer, workspaces: all, logger });
+      }
       if (stream.isConnected) connected();
     },
     close: async () => {
       clearInterval(timer);
       clearInterval(sweeper);
+      fullCopy?.close();
       stream.close();
       await nats.close();
     },

@@ -52,11 +52,6 @@ function* tlsProblems(given: Given): Iterable<[string, string]> {
 }
 
 function* streamProblems(given: Given): Iterable<[string, string]> {
-  if (given.streamRetention === 'interest') {
-    // Without a consumer for each pod the stream would drop what comes in at once.
-    const advice = 'set limits: with interest pods do not keep full copies yet';
-    yield ['streamRetention', `ETHERPLY_STREAM_RETENTION: ${advice} (it is "interest")`];
-  }
   const maxAge = natsVariables.streamMaxAgeSeconds.safeParse(given.streamMaxAgeSeconds).data;
   const duplicates = natsVariables.streamDuplicateSeconds.safeParse(given.streamDuplicateSeconds).data;
   if (maxAge !== undefined && duplicates !== undefined && duplicates > maxAge) {
@@ -70,6 +65,11 @@ function* regionProblems(given: Given): Iterable<[string, string]> {
   const regions = natsVariables.regions.safeParse(given.regions).data;
   const home = natsVariables.homeRegion.safeParse(given.homeRegion).data;
   if (cluster === undefined || regions === undefined) return; // wrong by themselves
+  if (regions.length > 0 && given.streamRetention === 'interest') {
+    // What one region takes from another may be gone from that before.
+    const advice = 'set limits, or leave ETHERPLY_REGIONS unset: with regions the stream keeps everything';
+    yield ['streamRetention', `ETHERPLY_STREAM_RETENTION: ${advice} (it is "interest")`];
+  }
   const names = regions.map(({ name }) => name);
   if (names.includes(cluster)) {
     yield ['regions', `ETHERPLY_REGIONS: list only other clusters; ${cluster} is this one (ETHERPLY_CLUSTER)`];

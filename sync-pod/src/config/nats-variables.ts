@@ -59,7 +59,7 @@ export const natsVariables = {
     choice(['limits', 'interest'], 'set limits or interest'),
     'limits',
     'What the stream keeps. limits: all that is needed to open any workspace on an empty pod. ' +
-      'interest, which is refused for now: what some pod does not have yet.',
+      'interest: what some pod does not have yet; each pod then has a full copy of everything. Not with ETHERPLY_REGIONS.',
   ),
   streamMaxAgeSeconds: unlimitable(
     'ETHERPLY_STREAM_MAX_AGE_SECONDS',

@@ -17,6 +17,7 @@ import {
   type JetStreamClient,
   JetStreamError,
   type JetStreamManager,
+  type JetStreamPublishOptions,
   jetstream,
   jetstreamManager,
   type StoredMsg,
@@ -24,6 +25,7 @@ import {
 import { headers, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
 import type { NatsClient } from './nats-client.ts';
 import { PayloadStore } from './payload-store.ts';
+import type { PodConsumer } from './pod-consumer.ts';
 import { PublishOrder } from './publish-order.ts';
 import {
   type LiveMessage,
@@ -67,6 +69,8 @@ const TIMEOUT_MS = 5000;
 const PAYLOAD_TIMEOUT_MS = 60_000;
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 2000;
+/** nats-server removes the files of a stream after it has said that it is gone, with those of one that is made too early. */
+const REMAKE_MS = 1000;
 
 /** The stream of a cluster, in NATS JetStream. */
 export class JetStream implements Stream {
@@ -74,6 +78,7 @@ export class JetStream implements Stream {
   readonly #nats: NatsClient;
   readonly #options: JetStreamOptions;
   readonly #observer: StreamObserver;
+  readonly #consumer: PodConsumer | undefined;
   readonly #payloads: PayloadStore;
   readonly #payloadsOf: ReadonlyMap<string, PayloadStore>;
   readonly #order = new PublishOrder();
@@ -84,11 +89,15 @@ export class JetStream implements Stream {
   #isClosed = false;
   #ensuring = 0;
 
-  /** Whenever the connection comes, makes the stream what it is to be, or waits until somebody has. */
-  constructor(nats: NatsClient, options: JetStreamOptions, observer: StreamObserver) {
+  /**
+   * Whenever the connection comes, makes the stream what it is to be, or waits until somebody has.
+   * @param consumer where the stream keeps only what some pod does not have yet: what this one does not have
+   */
+  constructor(nats: NatsClient, options: JetStreamOptions, observer: StreamObserver, consumer?: PodConsumer) {
     this.#nats = nats;
     this.#options = options;
     this.#observer = observer;
+    this.#consumer = consumer;
     this.origins = [options.cluster, ...options.regions.map(({ name }) => name)];
     const { cluster, replicas, regions, isManaged } = options;
     this.#payloads = isManaged
@@ -107,6 +116,10 @@ export class JetStream implements Stream {
     });
   }
 
+  get forgets(): boolean {
+    return this.#consumer !== undefined;
+  }
+
   get isConnected(): boolean {
     return this.#isReady;
   }
@@ -121,7 +134,6 @@ export class JetStream implements Stream {
   }
 
   async publish(workspace: WorkspaceId, publication: Publication): Promise<number> {
-    const { client } = this.#mustBeReady();
     const { bytes, id, expected, rollup, after } = publication;
     const subject = subjectOf(this.#options.cluster, workspace);
     const hdrs = headers();
@@ -133,23 +145,48 @@ export class JetStream implements Stream {
     const isLarge = bytes.length > this.#maxPayload - HEADER_BYTES;
     if (isLarge) hdrs.set(OBJECT_HEADER, id);
     const kept = isLarge ? this.#payloads.put(id, subject, bytes) : undefined;
-    const send = () =>
-      client.publish(subject, isLarge ? undefined : bytes, {
-        msgID: id,
-        headers: hdrs,
-        ...(expected !== undefined && { expect: { lastSubjectSequence: expected } }),
-      });
+    const send = () => this.#put(subject, isLarge ? undefined : bytes, { msgID: id, headers: hdrs }, expected);
     try {
-      const { seq } = await this.#order.send(subject, kept, send);
+      const seq = await this.#order.send(subject, kept, send);
       // It may have been swept away between the two.
       if (isLarge && !(await this.#payloads.has(id))) await this.#payloads.put(id, subject, bytes);
       return seq;
     } catch (error) {
-      if (error instanceof JetStreamApiError && WRONG_SEQUENCE.has(error.code)) {
-        throw new WrongSequenceError(`${subject}: ${error.message}`);
-      }
-      throw this.#unavailable(error);
+      if (isWrongSequence(error)) throw new WrongSequenceError(`${subject}: ${error.message}`);
+      throw error instanceof WrongSequenceError ? error : this.#unavailable(error);
     }
+  }
+
+  async #put(
+    subject: string,
+    bytes: Uint8Array | undefined,
+    options: Pick<JetStreamPublishOptions, 'msgID' | 'headers'>,
+    expected: number | undefined,
+  ): Promise<number> {
+    for (;;) {
+      const { client } = this.#mustBeReady();
+      const last = expected === undefined ? undefined : await this.#lastUpTo(subject, expected);
+      const expect = last === undefined ? {} : { expect: { lastSubjectSequence: last } };
+      try {
+        return (await client.publish(subject, bytes, { ...options, ...expect })).seq;
+      } catch (error) {
+        // The one that was the last may have gone because now every pod has it: then another one is.
+        if (last === expected || !isWrongSequence(error)) throw error;
+      }
+    }
+  }
+
+  /**
+   * The number that the stream takes for the last one of a subject where `expected` is the last that came in.
+   * @throws WrongSequenceError where another has come in since
+   */
+  async #lastUpTo(subject: string, expected: number): Promise<number> {
+    if (!this.forgets) return expected;
+    // Not from a replica that may be behind.
+    const { manager } = this.#mustBeReady();
+    const last = await manager.streams.getMessage(this.#options.cluster, { last_by_subj: subject });
+    if (last !== null && last.seq > expected) throw new WrongSequenceError(`${subject}: ${last.seq} is in`);
+    return last?.seq ?? 0;
   }
 
   async *read(workspace: WorkspaceId, origin: string, first: number): AsyncGenerator<StreamMessage> {
@@ -162,6 +199,15 @@ export class JetStream implements Stream {
         isMore = true;
         yield this.#messageOf(subject, message.seq, message.header, message.data);
       }
+    }
+  }
+
+  async idAt(sequence: number): Promise<string | undefined> {
+    try {
+      const { manager } = this.#mustBeReady();
+      return (await manager.streams.getMessage(this.#options.cluster, { seq: sequence }))?.header.get('Nats-Msg-Id');
+    } catch (error) {
+      throw this.#unavailable(error);
     }
   }
 
@@ -248,7 +294,10 @@ export class JetStream implements Stream {
   async facts(): Promise<Facts> {
     try {
       const { created, state } = await this.#mustBeReady().manager.streams.info(this.#options.cluster);
-      return { created, lastSequence: state.last_seq };
+      await this.#consumer?.check();
+      // With another consumer it is another stream to this pod: what that was not there for may have gone.
+      const since = [created, this.#consumer?.created ?? []].flat().join();
+      return { created: since, lastSequence: state.last_seq };
     } catch (error) {
       throw this.#unavailable(error);
     }
@@ -296,14 +345,17 @@ export class JetStream implements Stream {
   }
 
   /** Goes on until the stream is there: also where JetStream is not ready yet, or somebody has to change something. */
-  async #ensure(connection: NatsConnection): Promise<void> {
+  async #ensure(connection: NatsConnection, afterMs = 0): Promise<void> {
     this.#ensuring += 1;
     const turn = this.#ensuring;
     const isWanted = () => turn === this.#ensuring && !this.#isClosed;
+    if (afterMs > 0) await new Promise((resolve) => setTimeout(resolve, afterMs).unref());
     for (let retryMs = FIRST_RETRY_MS; isWanted(); retryMs = Math.min(2 * retryMs, LAST_RETRY_MS)) {
       try {
         this.#manager ??= await jetstreamManager(connection, { timeout: TIMEOUT_MS });
         const isComplete = await this.#stand(connection, this.#manager);
+        // Before anything is published: what comes in while there is no consumer is gone at once.
+        await this.#consumer?.ensure(this.#manager);
         if (!isWanted()) return;
         if (!this.#isReady) {
           for (const payloads of this.#payloadsOf.values()) payloads.forget();
@@ -350,13 +402,13 @@ export class JetStream implements Stream {
   }
 
   #unavailable(error: unknown): StreamUnavailableError {
-    if (error instanceof StreamUnavailableError) return error;
     // Whoever deleted it, it is made again.
     const { connection } = this.#nats;
     if (this.#isReady && connection !== undefined && isGone(error)) {
       this.#lost('the stream is gone');
-      void this.#ensure(connection);
+      void this.#ensure(connection, REMAKE_MS);
     }
+    if (error instanceof StreamUnavailableError) return error;
     return new StreamUnavailableError(error instanceof Error ? error.message : String(error), { cause: error });
   }
 }
@@ -371,9 +423,13 @@ function problemOf(error: unknown): string {
   return `the stream cannot be used: ${reason}`;
 }
 
+function isWrongSequence(error: unknown): error is JetStreamApiError {
+  return error instanceof JetStreamApiError && WRONG_SEQUENCE.has(error.code);
+}
+
 /** The server answers, and nobody there knows the stream. */
 function isGone(error: unknown): boolean {
-  return error instanceof Error && /no responders|not enabled|stream not found/.test(error.message);
+  return error instanceof Error && /no responders|not enabled|(stream|consumer) not found/.test(error.message);
 }
 
 async function inTime<T>(work: Promise<T> | undefined, ms: number): Promise<T | undefined> {

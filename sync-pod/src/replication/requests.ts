@@ -22,15 +22,15 @@ export function maxRequestBytes({ connection }: NatsClient): number | undefined 
   return connection?.info?.max_payload;
 }
 
-/** Answers what is asked on a subject, as one of several that could; who gets no answer asks again. */
+/** Answers what is asked on a subject, as one of several that could; who gets no answer asks again. Gives what ends it. */
 export function serve(
   nats: NatsClient,
   subject: string,
   answer: (bytes: Uint8Array) => Promise<Uint8Array>,
   failed: (error: unknown) => void,
-): void {
+): () => void {
   const received = (message: Msg) => {
     answer(message.data).then((bytes) => message.respond(bytes), failed);
   };
-  nats.subscribe(subject, received, QUEUE);
+  return nats.subscribe(subject, received, QUEUE);
 }

@@ -43,6 +43,8 @@ export interface Publication {
 export interface Stream {
   /** The cluster that it publishes as, and those from which messages come; the own one is the first. */
   readonly origins: readonly string[];
+  /** Messages that every pod has are not in it any more. */
+  readonly forgets: boolean;
   /** Whether it can be reached, and stands as it should. */
   readonly isConnected: boolean;
   /**
@@ -56,6 +58,8 @@ export interface Stream {
    * @throws StreamUnavailableError
    */
   read(workspace: WorkspaceId, origin: string, first: number): AsyncIterable<StreamMessage>;
+  /** What the message of this number was published under; undefined where it is not there. @throws StreamUnavailableError */
+  idAt(sequence: number): Promise<string | undefined>;
   /** Every message from now on, of all origins, as long as the connection holds; some may be lost. Gives what ends it. */
   subscribe(workspace: WorkspaceId, received: (message: LiveMessage) => void): () => void;
 }

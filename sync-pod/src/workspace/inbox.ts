@@ -18,6 +18,8 @@ interface Edge {
   readonly arrived: () => void;
   /** Whether it was published here; asked once for each message. */
   readonly isEcho: (id: string) => boolean;
+  /** What was in the stream before the first message that came here is here, too. */
+  readonly isWhole: () => boolean;
   /** The stream no longer has what it had: all that it has comes again, from the first message on. */
   readonly streamLost: () => void;
   /** Messages were missing, and are being fetched. */
@@ -90,6 +92,12 @@ export class Inbox {
     if (mark.sequence > this.#sequenceOf(origin)) this.#frontier.set(origin, mark);
   }
 
+  /** Nothing is known of what was taken in: from now on all that the stream has comes, from the first message on. */
+  async startAgain(): Promise<void> {
+    while (this.#reading !== undefined) await this.#reading.catch(() => undefined); // who asked for it is told
+    this.#frontier.clear();
+  }
+
   /**
    * Resolves when everything has been handed over that the stream has at the call.
    * @throws StreamUnavailableError
@@ -147,7 +155,9 @@ export class Inbox {
 
   #accepts(message: LiveMessage): boolean {
     const last = this.#sequenceOf(message.origin);
-    if (message.sequence <= last || message.previous !== last) return false;
+    // Where messages go that every pod has, the one before it may lie before the last that came here.
+    const isNext = this.#stream.forgets ? message.previous <= last : message.previous === last;
+    if (message.sequence <= last || !isNext) return false;
     this.#accept(message);
     return true;
   }
@@ -155,7 +165,8 @@ export class Inbox {
   #accept(message: StreamMessage): void {
     const { origin, sequence, id, rollup, after } = message;
     // From another region it may say what some messages said that never came here.
-    const isComplete = rollup === 'summary' && after !== undefined && after === this.#frontier.get(origin)?.id;
+    const isSummary = rollup === 'summary' && this.#edge.isWhole();
+    const isComplete = isSummary && after !== undefined && after === this.#frontier.get(origin)?.id;
     this.#frontier.set(origin, { sequence, id });
     const isKnown = this.#edge.isEcho(id) || isComplete;
     if (isKnown && this.#queue.length === 0) {
@@ -178,8 +189,14 @@ export class Inbox {
     } while (this.#isAskedAgain);
   }
 
-  /** Reads from the last message on, that one included: the stream may have given its number to another one. */
   async *#unread(origin: string): AsyncGenerator<StreamMessage> {
+    // The last message may be gone because every pod has it; those that came after it are there until this pod has them.
+    if (this.#stream.forgets) yield* this.#stream.read(this.#workspace, origin, this.#sequenceOf(origin) + 1);
+    else yield* this.#unreadFromLast(origin);
+  }
+
+  /** Reads from the last message on, that one included: the stream may have given its number to another one. */
+  async *#unreadFromLast(origin: string): AsyncGenerator<StreamMessage> {
     const mark = this.#frontier.get(origin);
     let isFirst = true;
     for await (const message of this.#stream.read(this.#workspace, origin, mark?.sequence ?? 1)) {

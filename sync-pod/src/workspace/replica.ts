@@ -12,6 +12,7 @@ import { type Checkpoint, encodeCheckpoint, type Mark } from './checkpoint.ts';
 import { type Arrival, Inbox } from './inbox.ts';
 import { messageId } from './message-id.ts';
 import { Outbox } from './outbox.ts';
+import type { StreamComparison } from './stream-comparison.ts';
 import type { StreamFacts } from './stream-facts.ts';
 import type { UnpublishedBudget } from './unpublished-budget.ts';
 
@@ -36,6 +37,10 @@ export interface Replication {
   /** What an ack stands for: that the op is durable on this pod, or that the stream has it, too. */
   readonly ack: 'local' | 'replicated';
   readonly observer: ReplicationObserver;
+  /** Where the stream forgets what every pod has. */
+  readonly comparison: StreamComparison;
+  /** Why this pod does not have everything that it is to have; undefined where it has, or need not. */
+  readonly lacks: () => string | undefined;
 }
 
 interface Edge {
@@ -82,6 +87,7 @@ export class Replica {
       passed: (message) => this.#passed(message),
       arrived: edge.arrived,
       isEcho: (id) => this.#isEcho(id),
+      isWhole: () => replication.lacks() === undefined,
       streamLost: () => {
         this.lose();
         edge.arrived();
@@ -105,6 +111,17 @@ export class Replica {
     return this.#tailBytes;
   }
 
+  /** The last message that this cluster published whose effect is here, or is part of the step that is made. */
+  get mark(): Mark | undefined {
+    const [origin = ''] = this.#replication.stream.origins;
+    return this.#marks.get(origin);
+  }
+
+  /** The stream no longer has what every pod has. */
+  get streamForgets(): boolean {
+    return this.#replication.stream.forgets;
+  }
+
   /** What is on disk says less than what is so. */
   get isUntidy(): boolean {
     return this.#isMarked && this.outbox.isEmpty && !this.#isLost;
@@ -113,6 +130,12 @@ export class Replica {
   /** What is here is not known to be in the stream: after a crash, too, until `recovered`. */
   lose(): void {
     this.#isLost = true;
+  }
+
+  /** The stream is another one: what was taken in of the last one says nothing of it. */
+  async forget(): Promise<void> {
+    await this.inbox.startAgain();
+    this.#marks.clear();
   }
 
   recovered(): void {
@@ -165,7 +188,7 @@ export class Replica {
    * Publishes as the message right after those that have been taken.
    * @param patienceMs for how long to go on where the stream does not answer
    * @returns false where another message was first; it is there to be taken
-   * @throws StreamUnavailableError where it is unknown whether it is in
+   * @throws StreamUnavailableError where it is unknown whether it is in, or the stream is another one than before
    */
   async publishNext(bytes: Uint8Array, rollup: Rollup | undefined, patienceMs: number): Promise<boolean> {
     const { stream, observer } = this.#replication;
@@ -175,12 +198,13 @@ export class Replica {
     const last = this.inbox.lastOf(origin);
     const publication = { bytes, id, rollup, after: last?.id, expected: last?.sequence ?? 0 };
     const awaited = { id, isIn: false };
+    const isHopeless = this.#hopelessness(rollup);
     this.#awaited = awaited;
     try {
-      const sequence = await this.#publish(publication, patienceMs);
+      const sequence = await this.#publish(publication, patienceMs, isHopeless);
       if (sequence === undefined) {
         // Where an earlier try was not answered it may be ours that was first.
-        await this.#retrying(() => this.inbox.catchUp(), patienceMs);
+        await this.#retrying(() => this.inbox.catchUp(), patienceMs, isHopeless);
         if (!awaited.isIn) return false;
       } else if (!awaited.isIn) {
         this.outbox.expectEcho(id);
@@ -207,25 +231,49 @@ export class Replica {
     this.outbox.clear();
   }
 
-  /** Its number; undefined where another was first. */
-  #publish(publication: Publication, patienceMs: number): Promise<number | undefined> {
-    return this.#retrying(async () => {
-      try {
-        return await this.#replication.stream.publish(this.#workspace, publication);
-      } catch (error) {
-        if (error instanceof WrongSequenceError) return undefined;
-        throw error;
-      }
-    }, patienceMs);
+  /** Where the stream forgets: what says that it is not, or may not be, the one that the next message was made for. */
+  #hopelessness(rollup: Rollup | undefined): () => boolean {
+    const { stream, comparison } = this.#replication;
+    if (!stream.forgets) return () => false;
+    const { session } = comparison;
+    // One that replaces all before it must not replace what never came here.
+    const isRecovery = rollup === 'summary' && this.#isLost;
+    if (rollup === 'summary') return () => comparison.session !== session || (!isRecovery && !comparison.isSame);
+    return () => comparison.isSame === false;
   }
 
-  async #retrying<T>(work: () => Promise<T>, patienceMs: number): Promise<T> {
+  /** Its number; undefined where another was first. */
+  #publish(
+    publication: Publication,
+    patienceMs: number,
+    isHopeless: () => boolean = () => false,
+  ): Promise<number | undefined> {
+    const { stream, comparison } = this.#replication;
+    const isEarly = () => stream.forgets && publication.expected !== undefined && comparison.isSame === undefined;
+    return this.#retrying(
+      async () => {
+        if (isHopeless()) throw new StreamUnavailableError('the stream is another one than before');
+        if (isEarly() && !this.#isLost) throw new StreamUnavailableError('the stream has not been compared yet');
+        try {
+          return await this.#replication.stream.publish(this.#workspace, publication);
+        } catch (error) {
+          if (error instanceof WrongSequenceError) return undefined;
+          throw error;
+        }
+      },
+      patienceMs,
+      isHopeless,
+    );
+  }
+
+  async #retrying<T>(work: () => Promise<T>, patienceMs: number, isHopeless: () => boolean): Promise<T> {
     const end = performance.now() + patienceMs;
     for (let retryMs = FIRST_RETRY_MS; ; retryMs = Math.min(2 * retryMs, LAST_RETRY_MS)) {
       try {
         return await work();
       } catch (error) {
-        if (!(error instanceof StreamUnavailableError) || performance.now() > end) throw error;
+        const isPassing = error instanceof StreamUnavailableError && !isHopeless();
+        if (!isPassing || performance.now() > end) throw error;
       }
       await this.#pause(retryMs * (0.5 + Math.random()));
     }

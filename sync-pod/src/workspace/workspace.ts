@@ -10,7 +10,7 @@ import type { Absorption } from './absorption.ts';
 import { announcementOf, announceTurn, SYSTEM_USER } from './announcement.ts';
 import type { Broadcaster } from './broadcaster.ts';
 import type { Change } from './change.ts';
-import { type Checkpoint, NO_CHECKPOINT } from './checkpoint.ts';
+import { type Checkpoint, type Mark, NO_CHECKPOINT } from './checkpoint.ts';
 import { type PlanControl, planDeletion, planSettings } from './control.ts';
 import { Deliveries } from './delivery.ts';
 import { encodeEnvelope, STATE_KIND } from './envelope.ts';
@@ -95,6 +95,8 @@ const MAX_FORWARDED = 500;
 const MAX_WAITING = 10_000;
 /** So often others may be first before a state is given up. */
 const ROLLUP_TRIES = 8;
+/** So often it is all read again for a state that must have its place among what others write. */
+const WHOLE_TRIES = 4;
 
 /** The shard could not write it. */
 export class NotCommittedError extends Error {
@@ -166,6 +168,11 @@ export class Workspace implements Committer {
     return this.#down;
   }
 
+  /** The last message that this cluster published whose effect is here, or will be at once. */
+  get mark(): Mark | undefined {
+    return this.#replica?.mark;
+  }
+
   /** The stream may lack something of what is here. */
   get isLost(): boolean {
     return this.#replica?.isLost === true;
@@ -188,6 +195,50 @@ export class Workspace implements Committer {
     await new Promise<void>((resolve) => {
       this.#quiet.push(resolve);
       this.#edge.schedule(this);
+    });
+  }
+
+  /**
+   * Makes durable here what the stream has, at least up to the message that is known to be in it.
+   * @param sequence its number
+   * @returns the number up to which everything is durable
+   * @throws StreamUnavailableError, NotCommittedError
+   */
+  async takeIn(sequence: number): Promise<number> {
+    if (this.#down) throw new NotCommittedError(this.id);
+    let upTo = 0;
+    // As a rule it has come in already.
+    if ((this.mark?.sequence ?? 0) < sequence) await this.#replica?.inbox.catchUp();
+    await this.#exclusively(async (replica, intake) => {
+      await intake.takeAll();
+      upTo = replica.mark?.sequence ?? 0;
+    });
+    return upTo;
+  }
+
+  /** The stream is not the one that it was: all that it has is to be taken in, and what is here is to be published. */
+  forgetStream(): Promise<void> {
+    return this.#exclusively(async (replica, intake) => {
+      await intake.takeAll();
+      await replica.forget();
+      if (this.#state.position > 0) replica.lose();
+      await this.#commit({ writes: replica.writes(this.#state.position, false), committed: () => undefined });
+    });
+  }
+
+  /**
+   * Publishes all that is here for a pod that has nothing of it.
+   * @param source what is on disk; nothing is removed from it meanwhile
+   * @throws StreamUnavailableError where it is not surely in
+   */
+  publishCopy(source: Source): Promise<void> {
+    return this.#exclusively(async (replica, intake) => {
+      await intake.takeAll();
+      if (this.#state.position === 0) return;
+      const isPublished = await this.whenPublished(this.#state.position);
+      if (!isPublished) throw new StreamUnavailableError(`${this.id} could not be copied`);
+      if (await this.#publishWhole(replica, intake, source)) return;
+      await this.#publishAll(replica, intake, source);
     });
   }
 
@@ -267,15 +318,7 @@ export class Workspace implements Committer {
     return this.#exclusively(async (replica, intake) => {
       await intake.takeAll();
       if (!this.#isRollupDue || !(await this.whenPublished(this.#state.position))) return;
-      const stored = await readStoredState(this.id, source);
-      const records = [...stored.records];
-      for (let n = 0; n < ROLLUP_TRIES; n += 1) {
-        const came = await intake.takeAll();
-        if (came === undefined) return;
-        records.push(...came.map(({ envelope }) => envelope));
-        const message = await this.#stateMessage({ ...stored, records });
-        if (await replica.publishNext(message, 'summary', PATIENCE_MS)) return;
-      }
+      await this.#publishWhole(replica, intake, source);
     });
   }
 
@@ -288,9 +331,9 @@ export class Workspace implements Committer {
       await replica.inbox.catchUp();
       await intake.takeAll();
       if (!replica.isLost) return;
-      const stored = await readStoredState(this.id, source);
-      if (this.#state.position > 0) await replica.publishAnywhere(await this.#stateMessage(stored), PATIENCE_MS);
-      if (this.#isLinearised) await this.#startOver();
+      if (this.#state.position > 0) await this.#publishAll(replica, intake, source);
+      // What the stream has gives the order, where it has everything.
+      if (this.#isLinearised && !replica.streamForgets) await this.#startOver();
       const { position } = this.#state;
       this.#replica?.recovered();
       await this.#commit({ writes: this.#replica?.writes(position, false) ?? [], committed: () => undefined });
@@ -649,6 +692,30 @@ export class Workspace implements Committer {
     this.#dismissAll(false);
   }
 
+  /** Publishes a message that stands for all before it; false where others were first, again and again. */
+  async #publishWhole(replica: Replica, intake: Intake, source: Source): Promise<boolean> {
+    const stored = await readStoredState(this.id, source);
+    const records = [...stored.records];
+    for (let n = 0; n < ROLLUP_TRIES; n += 1) {
+      const came = await intake.takeAll();
+      if (came === undefined) return false;
+      records.push(...came.map(({ envelope }) => envelope));
+      const message = await this.#stateMessage({ ...stored, records });
+      if (await replica.publishNext(message, 'summary', PATIENCE_MS)) return true;
+    }
+    return false;
+  }
+
+  /** Publishes all that is here: anywhere, where the order does not matter or the stream is read from the start afterwards. */
+  async #publishAll(replica: Replica, intake: Intake, source: Source): Promise<void> {
+    if (!this.#isLinearised || !replica.streamForgets) {
+      const message = await this.#stateMessage(await readStoredState(this.id, source));
+      return replica.publishAnywhere(message, PATIENCE_MS);
+    }
+    for (let n = 0; n < WHOLE_TRIES; n += 1) if (await this.#publishWhole(replica, intake, source)) return;
+    throw new StreamUnavailableError(`others keep writing to ${this.id}`); // it is tried again
+  }
+
   async #stateMessage(stored: StoredState): Promise<Uint8Array> {
     const { epoch } = this.#state;
     return encodeEnvelope({
@@ -673,6 +740,10 @@ export class Workspace implements Committer {
   }
 
   #enqueue(job: Job): void {
+    if (this.#down) {
+      job.refuse(new NotCommittedError(this.id));
+      return;
+    }
     this.#jobs.push(job);
     this.#edge.schedule(this);
   }

@@ -7,13 +7,15 @@ import { ShardDownError, SupervisedShard } from '../storage/supervised-shard.ts'
 import type { HistoricRecord, HistoryWork, Page } from '../strategy/history.ts';
 import { Audit } from './audit.ts';
 import type { Broadcaster } from './broadcaster.ts';
-import { decodeCheckpoint, NO_CHECKPOINT } from './checkpoint.ts';
+import { decodeCheckpoint, type Mark, NO_CHECKPOINT } from './checkpoint.ts';
 import { Compaction, CompactionFailed } from './compaction.ts';
 import type { Home } from './home.ts';
 import { IdleQueue } from './idle-queue.ts';
+import { lastMarkOn, laterOf } from './last-mark.ts';
 import type { Replication } from './replica.ts';
+import type { Source } from './source.ts';
 import { readHistory } from './stored-history.ts';
-import { decodeStreamFacts, encodeStreamFacts, goesOn, NO_STREAM } from './stream-facts.ts';
+import { decodeStreamFacts, encodeStreamFacts, goesOn, NO_STREAM, type StreamFacts } from './stream-facts.ts';
 import type { Outcome } from './submission.ts';
 import { countUnpublished, type Unpublished } from './unpublished.ts';
 import { NotCommittedError, type Stored, type Update, Workspace, type WorkspaceLimits } from './workspace.ts';
@@ -55,6 +57,10 @@ const WORKSPACE_BYTES = 4096;
 const MAX_HISTORY_WAITING = 16;
 /** Of so many workspaces it is asked with each sweep whether they have missed something. */
 const AUDITED = 500;
+const RECOVERY_RETRY_MS = 1000;
+/** So often a workspace is copied before the copy is given up. */
+const COPY_TRIES = 10;
+const COPY_RETRY_MS = 500;
 
 /** It cannot be done now, because so much else is. */
 export class BusyError extends Error {
@@ -64,6 +70,13 @@ export class BusyError extends Error {
 interface ShardSlot {
   readonly shard: SupervisedShard;
   readonly loop: CommitLoop;
+}
+
+/** What had been taken in of the workspaces that were open at some time. */
+interface OpenMarks {
+  /** The last message of them all. */
+  readonly last: Mark | undefined;
+  readonly ids: ReadonlySet<WorkspaceId>;
 }
 
 interface Slot {
@@ -82,11 +95,15 @@ export class Workspaces {
   readonly #idle = new IdleQueue();
   readonly #sweeper: NodeJS.Timeout;
   readonly #underWay = new Set<string>();
+  /** Those of which the stream lacks something, as far as they have been opened. */
+  readonly #unrecovered = new Set<WorkspaceId>();
   #closing = false;
   #background: Promise<void> = Promise.resolve();
   #historyReads: Promise<unknown> = Promise.resolve();
   #historyWaiting = 0;
   #checking: Promise<void> | undefined;
+  /** What had been taken in before the stream could not be reached; kept until it has been compared. */
+  #before: OpenMarks | undefined;
   readonly #audit = new Audit(() => [...this.#open.values()].flatMap(({ workspace }) => workspace ?? []), AUDITED);
 
   private constructor(options: Options, shards: readonly ShardSlot[]) {
@@ -125,7 +142,8 @@ export class Workspaces {
 
   /** What keeps this pod from serving everything, one line a shard; empty when all is well. */
   problems(): string[] {
-    return this.#shards.flatMap(({ shard }) => shard.problem?.message ?? []);
+    const lacks = this.#options.replication?.lacks() ?? [];
+    return [...this.#shards.flatMap(({ shard }) => shard.problem?.message ?? []), lacks].flat();
   }
 
   get openCount(): number {
@@ -135,8 +153,14 @@ export class Workspaces {
   /**
    * Opens a workspace and keeps it open until `release` is called, once for each successful call of `acquire`.
    * @throws ShardDownError where its shard is down
+   * @throws StreamUnavailableError where nobody can know yet whether all of it is here
    */
-  async acquire(id: WorkspaceId): Promise<Workspace> {
+  acquire(id: WorkspaceId): Promise<Workspace> {
+    const lacks = this.#options.replication?.lacks();
+    return lacks === undefined ? this.#acquire(id) : Promise.reject(new StreamUnavailableError(lacks));
+  }
+
+  async #acquire(id: WorkspaceId): Promise<Workspace> {
     let slot = this.#open.get(id);
     if (slot === undefined) {
       slot = { opening: this.#load(id), workspace: undefined, users: 0, idleSince: 0 };
@@ -153,13 +177,21 @@ export class Workspaces {
     }
   }
 
-  /** Keeps a workspace open for as long as `work` takes. */
+  /** Keeps a workspace open for as long as `work` takes. @throws as `acquire` */
   async use<T>(id: WorkspaceId, work: (workspace: Workspace) => T | Promise<T>): Promise<T> {
-    const workspace = await this.acquire(id);
+    return this.#with(await this.acquire(id), work);
+  }
+
+  /** As `use`, for what the pod does by itself, also before it serves. */
+  async #use<T>(id: WorkspaceId, work: (workspace: Workspace) => T | Promise<T>): Promise<T> {
+    return this.#with(await this.#acquire(id), work);
+  }
+
+  async #with<T>(workspace: Workspace, work: (workspace: Workspace) => T | Promise<T>): Promise<T> {
     try {
       return await work(workspace);
     } finally {
-      this.release(id);
+      this.release(workspace.id);
     }
   }
 
@@ -207,6 +239,9 @@ export class Workspaces {
 
   /** The stream can be reached: every open workspace takes in what it missed, and those are opened that have something for it. */
   async connected(): Promise<void> {
+    const { replication } = this.#options;
+    // Where it forgets, what is here cannot be compared with what it has: first it must be known whether it is the same one.
+    if (replication?.stream.forgets) await this.#compare();
     const waiting = new Set<WorkspaceId>();
     for (const { shard } of this.#shards) {
       if (shard.problem !== undefined) continue;
@@ -226,6 +261,45 @@ export class Workspaces {
       this.#checking = undefined;
     });
     return this.#checking;
+  }
+
+  /** The stream cannot be reached, and may be another one when it can. */
+  interrupted(): void {
+    this.#options.replication?.comparison.interrupted();
+    // As soon as it can be reached messages come in, with whatever numbers.
+    this.#before ??= this.#openMarks();
+  }
+
+  /** As `Workspace.takeIn`. @throws ShardDownError, too */
+  takeIn(id: WorkspaceId, sequence: number): Promise<number> {
+    this.#mustBeSame();
+    return this.#use(id, (workspace) => workspace.takeIn(sequence));
+  }
+
+  /**
+   * Publishes all that is here, for a pod that has nothing.
+   * @throws StreamUnavailableError, NotCommittedError, ShardDownError where some of it may be missing
+   */
+  async publishCopy(): Promise<void> {
+    for (const { shard } of this.#shards) {
+      for await (const id of shard.workspaces()) {
+        for (let tries = 1; !(await this.#isCopied(id, shard, tries === COPY_TRIES)); tries += 1) {
+          await new Promise((resolve) => setTimeout(resolve, COPY_RETRY_MS).unref());
+        }
+      }
+    }
+  }
+
+  /** False: others kept writing to it. */
+  async #isCopied(id: WorkspaceId, source: Source, isLastTry: boolean): Promise<boolean> {
+    this.#mustBeSame();
+    try {
+      await this.#use(id, (workspace) => this.#alone(() => workspace.publishCopy(source)));
+      return true;
+    } catch (error) {
+      if (isLastTry || !(error instanceof StreamUnavailableError)) throw error;
+      return false;
+    }
   }
 
   /** Asks for a turn of the commit loop of the workspace's shard. */
@@ -330,28 +404,90 @@ export class Workspaces {
     return { state, checkpoint, unpublished, isMarked };
   }
 
-  async #checkStream(): Promise<void> {
+  /** As `checkStream`, where the stream may have become another one while it could not be reached. */
+  async #compare(): Promise<void> {
+    await this.#checking?.catch(() => undefined); // it was about the time before
+    this.#checking = this.#checkStream(this.#before ?? this.#openMarks()).finally(() => {
+      this.#checking = undefined;
+    });
+    await this.#checking;
+    this.#before = undefined;
+  }
+
+  /** @param open where it may have become another one since: what had been taken in of the open workspaces before */
+  async #checkStream(open?: OpenMarks): Promise<void> {
     const { replication } = this.#options;
     if (replication === undefined) return;
-    for (const { shard, loop } of this.#shards) {
-      const facts = await replication.facts();
-      const bytes = await shard.knownStream();
-      const before = bytes && decodeStreamFacts(bytes);
-      if (before === undefined || !goesOn(before, facts)) {
-        await this.#eachCaughtUp(shard.workspaces());
-        await this.#background; // with the recoveries in it
+    const { comparison } = replication;
+    const { session } = comparison;
+    for (const slot of this.#shards) {
+      try {
+        if (!this.#closing) await this.#checkShard(replication, slot, open);
+      } catch (error) {
+        if (slot.shard.problem === undefined) throw error;
+        // It is compared when it serves again, and what it lacks until then stays in the stream.
       }
-      if (this.#closing) return;
-      await loop.write([{ kind: 'stream', bytes: encodeStreamFacts(facts) }]);
+    }
+    comparison.found(session, true);
+  }
+
+  async #checkShard(replication: Replication, { shard, loop }: ShardSlot, open: OpenMarks | undefined): Promise<void> {
+    const { comparison, stream } = replication;
+    const { session } = comparison;
+    const last = open && laterOf(open.last, await lastMarkOn(shard, stream.origins[0] ?? '', open.ids));
+    const facts = await replication.facts();
+    if (!(await this.#isSame(shard, facts, last))) {
+      comparison.found(session, false);
+      await this.#eachCaughtUp(shard.workspaces(), stream.forgets);
+      await this.#recovered(shard);
+    }
+    if (!this.#closing) await loop.write([{ kind: 'stream', bytes: encodeStreamFacts(facts) }]);
+  }
+
+  /** Resolves when nothing of a shard is waiting to be recovered. @throws StreamUnavailableError, ShardDownError */
+  async #recovered(shard: SupervisedShard): Promise<void> {
+    for (;;) {
+      await this.#background;
+      const left = [...this.#unrecovered].filter((id) => this.#slotOf(id).shard === shard);
+      if (left.length === 0 || this.#closing) return;
+      await new Promise((resolve) => setTimeout(resolve, RECOVERY_RETRY_MS).unref());
+      if (this.#options.replication?.stream.isConnected !== true) throw new StreamUnavailableError('it is away again');
+      for (const id of left) await this.#use(id, (workspace) => this.#recover(workspace));
     }
   }
 
-  /** Opens each, and takes in what the stream has of it; what it lacks is published in the background. */
-  async #eachCaughtUp(ids: Iterable<WorkspaceId> | AsyncIterable<WorkspaceId>): Promise<void> {
+  /** @param last the last message that was taken in, where the stream need not have it any more */
+  async #isSame(shard: SupervisedShard, facts: StreamFacts, last: Mark | undefined): Promise<boolean> {
+    const bytes = await shard.knownStream();
+    const before = bytes && decodeStreamFacts(bytes);
+    if (before === undefined || !goesOn(before, facts)) return false;
+    if (last === undefined) return true;
+    const id = await this.#options.replication?.stream.idAt(last.sequence);
+    return last.sequence <= facts.lastSequence && (id === undefined || id === last.id);
+  }
+
+  #openMarks(): OpenMarks {
+    const open = [...this.#open].flatMap(([id, { workspace }]) => (workspace === undefined ? [] : [{ id, workspace }]));
+    const last = open.reduce<Mark | undefined>((mark, { workspace }) => laterOf(mark, workspace.mark), undefined);
+    return { last, ids: new Set(open.map(({ id }) => id)) };
+  }
+
+  /** @throws StreamUnavailableError where the numbers of its messages may not be what they were */
+  #mustBeSame(): void {
+    if (this.#options.replication?.comparison.isSame !== true)
+      throw new StreamUnavailableError('the stream is compared');
+  }
+
+  /**
+   * Opens each, and takes in what the stream has of it; what it lacks is published in the background.
+   * @param isOther the stream is another one than before, and cannot be compared with what is here
+   */
+  async #eachCaughtUp(ids: Iterable<WorkspaceId> | AsyncIterable<WorkspaceId>, isOther = false): Promise<void> {
     for await (const id of ids) {
       if (this.#closing) return;
       try {
-        await this.use(id, async (workspace) => {
+        await this.#use(id, async (workspace) => {
+          if (isOther) await workspace.forgetStream();
           await workspace.catchUp();
           this.#recover(workspace);
         });
@@ -400,18 +536,23 @@ export class Workspaces {
 
   #recover(workspace: Workspace): void {
     const { id } = workspace;
-    if (!workspace.isLost || this.#options.replication?.stream.isConnected !== true) return;
-    this.#inBackground(id, 'recovery', () => workspace.recover(this.#slotOf(id).shard));
+    // What has broken down is told of already, and must not hold up the others.
+    if (!workspace.isLost || workspace.isDown) this.#unrecovered.delete(id);
+    else this.#unrecovered.add(id);
+    if (!this.#unrecovered.has(id) || this.#options.replication?.stream.isConnected !== true) return;
+    this.#inBackground(id, 'recovery', async (one) => {
+      await one.recover(this.#slotOf(id).shard);
+      if (!one.isLost) this.#unrecovered.delete(id);
+    });
   }
 
-  /** One after the other, so that none removes what another reads. */
   #inBackground(id: WorkspaceId, name: string, work: (workspace: Workspace) => Promise<void>): void {
     const key = `${name} ${id}`;
     if (this.#underWay.has(key)) return;
     this.#underWay.add(key);
-    this.#background = this.#background.then(async () => {
+    void this.#alone(async () => {
       try {
-        if (!this.#closing) await this.use(id, work);
+        if (!this.#closing) await this.#use(id, work);
       } catch (error) {
         // What keeps the shard or the stream away is known already, and it is tried again.
         const passing = [CompactionFailed, NotCommittedError, ShardDownError, StreamUnavailableError];
@@ -419,6 +560,13 @@ export class Workspaces {
       }
       this.#underWay.delete(key);
     });
+  }
+
+  /** One after the other, so that none removes what another reads. */
+  #alone(work: () => Promise<void>): Promise<void> {
+    const done = this.#background.then(work);
+    this.#background = done.catch(() => undefined); // who asked for it is told
+    return done;
   }
 
   /** A shard serves again: brings back the workspaces that were open when a write of theirs failed. */

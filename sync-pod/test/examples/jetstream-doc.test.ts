@@ -91,6 +91,31 @@ test('with just the documented rights, pods of one server do all they do', async
   await expectLarge(await pod({ ...env, ETHERPLY_STREAM_DUPLICATE_SECONDS: '60' }));
 }, 60_000);
 
+test('with the rights documented for it, pods keep full copies', async () => {
+  const lists = [...documented('interest: in permissions').matchAll(/allow: \[([^\]]*)\]/g)].map(
+    ([, list = '']) => list,
+  );
+  const [publish = '', subscribe = ''] = lists;
+  const user = USER.replace('publish: {', 'allow_responses: true\npublish: {')
+    .replace('allow: [', `allow: [${publish}`)
+    .replace('allow: ["_INBOX.>"', `allow: [${subscribe}, "_INBOX.>"`);
+  const { url } = await nats({ config: documented('nats.conf'), user });
+  const interest = { ETHERPLY_STREAM_RETENTION: 'interest', ETHERPLY_STREAM_MAX_AGE_SECONDS: '3600' };
+  const env = { ETHERPLY_NATS_URL: url, ...interest };
+  const [first, second] = [await pod(env), await pod(env)];
+  await writeLarge(first);
+  await expectLarge(second);
+  await first.configure('ordered', { strategy: 'server-auth' });
+  await (await second.connect('ordered')).set('by', 'second');
+  await second.end('SIGTERM');
+  await writeLarge(first);
+  // Messages are gone that it has not taken in: it gets a copy, with another consumer.
+  await second.restart();
+  await until(async () => (await fetch(second.url('/readyz'))).status === 200);
+  await expectLarge(second);
+  await expectLarge(await pod(env));
+}, 60_000);
+
 test('three servers as documented hold three replicas', async () => {
   const routePorts = [await freePort(), await freePort(), await freePort()];
   const routes = ['--routes', routePorts.map((port) => `nats://127.0.0.1:${port}`).join(',')];

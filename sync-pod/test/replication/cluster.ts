@@ -29,9 +29,15 @@ export class Cluster {
 
   /** One more pod, with an empty volume. */
   async add(env: Record<string, string> = {}): Promise<Pod> {
+    const pod = await this.addUnready(env);
+    await this.ready(pod);
+    return pod;
+  }
+
+  /** As `add`, where it does not serve yet. */
+  async addUnready(env: Record<string, string> = {}): Promise<Pod> {
     const pod = await Pod.start({ env: { ...this.#env, ...env } });
     this.pods.push(pod);
-    await this.ready(pod);
     return pod;
   }
 

@@ -26,6 +26,21 @@ export class StreamView {
     return state.subjects?.[subject] ?? 0;
   }
 
+  /** How many messages there are of all workspaces. */
+  async count(): Promise<number> {
+    return (await this.#manager.streams.info(this.#cluster)).state.messages;
+  }
+
+  /** How many pods have a full copy of everything. */
+  async completePods(): Promise<number> {
+    const all = await this.#manager.consumers.list(this.#cluster).next();
+    return all.filter(({ config }) => config.metadata?.['etherply-complete'] === 'true').length;
+  }
+
+  async deleteConsumer(name: string): Promise<void> {
+    await this.#manager.consumers.delete(this.#cluster, name);
+  }
+
   /** The names of the objects that large messages name. */
   async objects(): Promise<string[]> {
     const store = await new Objm(this.#connection).open(`${this.#cluster}-payloads`);

@@ -1,0 +1,116 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { until } from '../pod.ts';
+import { KeptCluster, WORKSPACES } from './kept-cluster.ts';
+import { Load } from './load.ts';
+
+let kept: KeptCluster;
+afterEach(() => kept.stop());
+
+describe.each(['automerge', 'lww', 'server-auth'])('%s', (strategy) => {
+  test('every pod gets everything, and the stream keeps only what some pod lacks', async () => {
+    kept = await KeptCluster.start({ ETHERPLY_SYNC_STRATEGY: strategy });
+    const { cluster, view } = kept;
+    const [away] = cluster.pods;
+    const first = await kept.write(cluster.pods, 'first');
+    await kept.emptied();
+    await away?.end('SIGKILL');
+    const second = await kept.write(cluster.pods.slice(1), 'second');
+    expect(await view.count()).toBeGreaterThan(0);
+    await away?.restart();
+    await kept.emptied();
+    const third = await kept.write(cluster.pods, 'third');
+    await kept.emptied();
+    for (const workspace of WORKSPACES) await cluster.agreed(workspace);
+    await kept.expectOnEach(first, second, third);
+  }, 120_000);
+
+  test('a pod with an empty volume gets everything, while others write', async () => {
+    kept = await KeptCluster.start({ ETHERPLY_SYNC_STRATEGY: strategy });
+    const { cluster } = kept;
+    const before = await kept.write(cluster.pods, 'before');
+    await kept.emptied();
+    const load = new Load(cluster.pods, WORKSPACES.slice(1), 2, 'during');
+    await load.progressed(50);
+    const fresh = await cluster.add();
+    await load.progressed(50);
+    await load.end();
+    await kept.emptied();
+    expect(await fresh.metric('etherply_replicated_messages_total')).toBeGreaterThan(0);
+    for (const workspace of WORKSPACES) await cluster.agreed(workspace);
+    await kept.expectOnEach(before, load);
+  }, 120_000);
+
+  test('a stream that is deleted under load is made again, and every pod has everything', async () => {
+    kept = await KeptCluster.start({ ETHERPLY_SYNC_STRATEGY: strategy });
+    const { cluster, view } = kept;
+    const load = new Load(cluster.pods, WORKSPACES, 2);
+    await load.progressed(100);
+    await view.deleteStream();
+    await load.progressed(100);
+    await load.end();
+    await until(async () => (await view.completePods()) === cluster.pods.length);
+    await Promise.all(cluster.pods.map((pod) => cluster.ready(pod)));
+    await kept.emptied();
+    for (const workspace of WORKSPACES) load.expectAll(workspace, (await cluster.agreed(workspace)).data);
+    await kept.expectOnEach(load);
+  }, 120_000);
+
+  test('a stream that lost its tail gets it back, and every pod has everything', async () => {
+    kept = await KeptCluster.start({ ETHERPLY_SYNC_STRATEGY: strategy });
+    const { cluster } = kept;
+    const { nats } = cluster;
+    const [crashed] = cluster.pods;
+    const before = await kept.write(cluster.pods, 'before');
+    await kept.emptied();
+    await nats.end('SIGTERM');
+    await nats.copyStore();
+    await nats.restart();
+    const lost = await kept.write(cluster.pods, 'lost');
+    await Promise.all([nats.end('SIGKILL'), crashed?.end('SIGKILL')]);
+    await nats.restoreStore();
+    await Promise.all([nats.restart(), crashed?.restart()]);
+    // The stream gives the numbers of what it lost to others.
+    const after = await kept.write(cluster.pods, 'after');
+    await kept.emptied();
+    for (const workspace of WORKSPACES) await cluster.agreed(workspace);
+    await kept.expectOnEach(before, lost, after);
+  }, 120_000);
+});
+
+test('a pod without a copy says so, and serves nothing until it has one', async () => {
+  kept = await KeptCluster.start();
+  const { cluster } = kept;
+  const load = await kept.write(cluster.pods, 'before');
+  await kept.emptied();
+  await Promise.all(cluster.pods.map((pod) => pod.end('SIGKILL')));
+  const fresh = await cluster.addUnready();
+  await until(async () => {
+    const { status, body } = await fresh.request('GET', '/readyz');
+    return status === 503 && JSON.stringify(body).includes('copying');
+  });
+  expect((await fresh.request('GET', '/v1/workspaces/kept-a')).status).toBe(503);
+  await Promise.all(cluster.pods.filter((pod) => pod !== fresh).map((pod) => pod.restart()));
+  await cluster.ready(fresh);
+  for (const workspace of WORKSPACES) load.expectAll(workspace, (await fresh.read(workspace)).data);
+}, 60_000);
+
+test('a pod whose consumer was deleted gets a copy again, and brings what only it has', async () => {
+  kept = await KeptCluster.start();
+  const { cluster, view } = kept;
+  const [away] = cluster.pods;
+  const before = await kept.write(cluster.pods, 'before');
+  await kept.emptied();
+  await away?.end('SIGKILL');
+  const id = await readFile(join(cluster.pod(0).dataDir, 'shard-0', 'pod-id'), 'utf8');
+  await view.deleteConsumer(`pod-${id.trim()}`);
+  const during = await kept.write(cluster.pods.slice(1), 'during');
+  await kept.emptied();
+  await away?.restart();
+  await Promise.all(cluster.pods.map((pod) => cluster.ready(pod)));
+  const after = await kept.write(cluster.pods, 'after');
+  await kept.emptied();
+  for (const workspace of WORKSPACES) await cluster.agreed(workspace);
+  await kept.expectOnEach(before, during, after);
+}, 60_000);
