@@ -234,9 +234,11 @@ async function main(config: Config): Promise<void> {
     readiness: () => {
       if (isDraining()) return { problems: ['draining'], notes: [] };
       const reason = link?.problem() ?? [];
+      const refusal = link?.refusal() ?? [];
       // A pod that acks what is durable on it alone serves without the stream.
-      if (config.ack === 'local') return { problems: workspaces.problems(), notes: [reason].flat() };
-      return { problems: [...workspaces.problems(), reason].flat(), notes: [] };
+      if (config.ack === 'local') return { problems: workspaces.problems(), notes: [reason, refusal].flat() };
+      // A full stream is full for all pods: none would be left to read from.
+      return { problems: [...workspaces.problems(), reason].flat(), notes: [refusal].flat() };
     },
     metricsText: () => metrics.registry.metrics(),
     metricsType: metrics.registry.contentType,

@@ -45,6 +45,8 @@ export interface RunningReplication {
   readonly presenceBus: NatsBus;
   /** Why the stream cannot be used now; undefined where it can. */
   readonly problem: () => string | undefined;
+  /** Why the stream can be used and does not take everything; undefined where it does. */
+  readonly refusal: () => string | undefined;
   /** The workspaces are there: from now on they are kept up to date. */
   readonly begin: (workspaces: Workspaces) => void;
   readonly close: () => Promise<void>;
@@ -166,6 +168,7 @@ export async function startReplication({
     home: homeRegion === cluster ? undefined : new RemoteHome(nats, homeSubjectOf(homeRegion)),
     presenceBus: new NatsBus(nats, (workspace) => presenceSubjectOf(cluster, workspace)),
     problem: () => stream.problem,
+    refusal: () => stream.refusal,
     begin: (all) => {
       const failed = (error: unknown) => logger.error({ err: error }, 'another region was not answered');
       serveHome(nats, homeSubjectOf(cluster), all, failed);

@@ -69,6 +69,10 @@ const TIMEOUT_MS = 5000;
 const PAYLOAD_TIMEOUT_MS = 60_000;
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 2000;
+/** For so long one that was full counts as full: a pod tries again more often, and what is small may still fit. */
+const REFUSAL_MS = 10_000;
+const STORE_FAILED = 10077;
+const FULL = 'the stream is full: raise ETHERPLY_STREAM_MAX_BYTES, or the limits of NATS';
 /** nats-server removes the files of a stream after it has said that it is gone, with those of one that is made too early. */
 const REMAKE_MS = 1000;
 
@@ -85,6 +89,7 @@ export class JetStream implements Stream {
   #client: JetStreamClient | undefined;
   #manager: JetStreamManager | undefined;
   #problem = '';
+  #refusedAt = Number.NEGATIVE_INFINITY;
   #isReady = false;
   #isClosed = false;
   #ensuring = 0;
@@ -129,6 +134,11 @@ export class JetStream implements Stream {
     return this.#isReady ? undefined : (this.#nats.problem ?? this.#problem);
   }
 
+  /** Why it takes nothing, or not everything, although it can be reached, in words for whoever runs it; else undefined. */
+  get refusal(): string | undefined {
+    return performance.now() < this.#refusedAt + REFUSAL_MS ? FULL : undefined;
+  }
+
   get payloads(): PayloadStore {
     return this.#payloads;
   }
@@ -153,6 +163,7 @@ export class JetStream implements Stream {
       return seq;
     } catch (error) {
       if (isWrongSequence(error)) throw new WrongSequenceError(`${subject}: ${error.message}`);
+      if (isFull(error)) this.#refusedAt = performance.now();
       throw error instanceof WrongSequenceError ? error : this.#unavailable(error);
     }
   }
@@ -425,6 +436,11 @@ function problemOf(error: unknown): string {
 
 function isWrongSequence(error: unknown): error is JetStreamApiError {
   return error instanceof JetStreamApiError && WRONG_SEQUENCE.has(error.code);
+}
+
+/** A limit of the stream, or of what is around it, would be exceeded. */
+function isFull(error: unknown): boolean {
+  return error instanceof JetStreamApiError && error.code === STORE_FAILED;
 }
 
 /** The server answers, and nobody there knows the stream. */
