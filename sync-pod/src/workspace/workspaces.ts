@@ -5,6 +5,7 @@ import { shardOf } from '../storage/placement.ts';
 import type { LogEntry } from '../storage/shard.ts';
 import { ShardDownError, SupervisedShard } from '../storage/supervised-shard.ts';
 import type { HistoricRecord, HistoryWork, Page } from '../strategy/history.ts';
+import { eachAtOnce } from './at-once.ts';
 import { Audit } from './audit.ts';
 import type { Broadcaster } from './broadcaster.ts';
 import { decodeCheckpoint, type Mark, NO_CHECKPOINT } from './checkpoint.ts';
@@ -57,6 +58,8 @@ const WORKSPACE_BYTES = 4096;
 const MAX_HISTORY_WAITING = 16;
 /** Of so many workspaces it is asked with each sweep whether they have missed something. */
 const AUDITED = 500;
+/** So many workspaces ask the stream at once what they have missed. */
+const CAUGHT_UP_AT_ONCE = 32;
 const RECOVERY_RETRY_MS = 1000;
 /** So often a workspace is copied before the copy is given up. */
 const COPY_TRIES = 10;
@@ -483,7 +486,7 @@ export class Workspaces {
    * @param isOther the stream is another one than before, and cannot be compared with what is here
    */
   async #eachCaughtUp(ids: Iterable<WorkspaceId> | AsyncIterable<WorkspaceId>, isOther = false): Promise<void> {
-    for await (const id of ids) {
+    await eachAtOnce(ids, CAUGHT_UP_AT_ONCE, async (id) => {
       if (this.#closing) return;
       try {
         await this.#use(id, async (workspace) => {
@@ -495,7 +498,7 @@ export class Workspaces {
         if (error instanceof StreamUnavailableError) throw error; // it is all done again when it can be reached
         if (!(error instanceof ShardDownError)) this.#options.onFailed(id, error);
       }
-    }
+    });
   }
 
   /** A whole history may be large: no more than one is in memory, and few may wait. */
