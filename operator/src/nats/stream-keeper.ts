@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto';
 import {
+  COMPLETE_KEY,
   ensurePayloadBucket,
   ensureStream,
+  isPodConsumer,
   isThere,
   payloadStreamOf,
+  podConsumerOf,
   type StreamOptions,
   streamInfo,
 } from '@etherply/stream';
@@ -54,6 +57,33 @@ export class StreamKeeper {
       if (refusal !== undefined) return { state: 'refused', message: refusal };
       await ensureStream(jsm, options, await this.#reachable(connection, options));
       await ensurePayloadBucket(connection, jsm, options);
+      return { state: 'ready' };
+    });
+  }
+
+  /**
+   * With the retention `interest`: deletes the consumers of pods that are gone for good, for which the stream would keep
+   * everything for ever. None is deleted as long as no pod that is there has everything: another one would take itself for
+   * the one that does.
+   * @param podIds the ids of all pods that there are: one that is missing here has to copy everything again
+   */
+  releaseGonePods(access: NatsAccess, request: StreamRequest, podIds: ReadonlySet<string>): Promise<StreamFacts> {
+    const { cluster, retention } = request.options;
+    if (retention !== 'interest') return Promise.resolve({ state: 'ready' });
+    const present = new Set([...podIds].map(podConsumerOf));
+    return this.#attempt(access, request, async (_, jsm) => {
+      const found = await streamInfo(jsm, cluster);
+      if (found === undefined) return { state: 'ready' };
+      const refusal = notOurs(found, request);
+      if (refusal !== undefined) return { state: 'refused', message: refusal };
+      const gone: string[] = [];
+      let isSafe = false;
+      for await (const { name, config } of jsm.consumers.list(cluster)) {
+        if (!isPodConsumer(name)) continue;
+        if (!present.has(name)) gone.push(name);
+        else if (config.metadata?.[COMPLETE_KEY] === 'true') isSafe = true;
+      }
+      if (isSafe) for (const name of gone) await jsm.consumers.delete(cluster, name);
       return { state: 'ready' };
     });
   }

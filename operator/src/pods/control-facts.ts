@@ -7,4 +7,6 @@ export interface ControlFacts {
   readonly streamConnected: boolean;
   readonly problems: readonly string[];
   readonly opsPerSecond: number;
+  /** Of its volume; undefined where it has none, or its version does not say. */
+  readonly podId?: string | undefined;
 }

@@ -38,6 +38,7 @@ const statusAnswer = z
     stream_connected: z.boolean(),
     problems: z.array(z.string()),
     ops_per_second: z.number().min(0),
+    pod_id: z.string().optional(),
   })
   .transform(
     (answer): ControlFacts => ({
@@ -47,6 +48,7 @@ const statusAnswer = z
       streamConnected: answer.stream_connected,
       problems: answer.problems,
       opsPerSecond: answer.ops_per_second,
+      podId: answer.pod_id,
     }),
   );
 

@@ -1,8 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { DiscardPolicy, type JetStreamManager, jetstreamManager, StorageType } from '@nats-io/jetstream';
+import { AckPolicy, DiscardPolicy, type JetStreamManager, jetstreamManager, StorageType } from '@nats-io/jetstream';
 import { connect, type NatsConnection, nanos } from '@nats-io/transport-node';
 import { NatsServer } from '../../../sync-pod/test/nats-server.ts';
 import { freePort, until } from '../../../sync-pod/test/pod.ts';
@@ -221,6 +221,48 @@ describe('deletion', () => {
   });
 });
 
+describe('consumers of pods that are gone', () => {
+  const interest = requestOf({ retention: 'interest' });
+  const consumers = async () => {
+    const found: string[] = [];
+    for await (const { name } of manager.consumers.list('ns_c')) found.push(name);
+    return found.sort();
+  };
+  const join = (podId: string, isComplete: boolean) =>
+    manager.consumers.add('ns_c', {
+      durable_name: `pod-${podId}`,
+      ack_policy: AckPolicy.Explicit,
+      ...(isComplete && { metadata: { 'etherply-complete': 'true' } }),
+    });
+
+  test('are deleted, so that the stream lets go what all others have', async () => {
+    await keeper.ensure(accessTo(), interest);
+    await join('a', true);
+    await join('b', true);
+    await manager.consumers.add('ns_c', { durable_name: 'of-somebody', ack_policy: AckPolicy.None });
+    expect(await keeper.releaseGonePods(accessTo(), interest, new Set(['a']))).toEqual(READY);
+    expect(await consumers()).toEqual(['of-somebody', 'pod-a']);
+    expect(await keeper.releaseGonePods(accessTo(), interest, new Set(['a']))).toEqual(READY);
+  });
+
+  test('stay as long as no pod that is there has everything', async () => {
+    await keeper.ensure(accessTo(), interest);
+    await join('a', false);
+    await join('b', true);
+    await keeper.releaseGonePods(accessTo(), interest, new Set(['a']));
+    await keeper.releaseGonePods(accessTo(), interest, new Set());
+    expect(await consumers()).toEqual(['pod-a', 'pod-b']);
+  });
+
+  test("are nobody's business with another retention", async () => {
+    await keeper.ensure(accessTo(), requestOf());
+    await join('a', true);
+    await join('b', true);
+    await keeper.releaseGonePods(accessTo(), requestOf(), new Set(['a']));
+    expect(await consumers()).toEqual(['pod-a', 'pod-b']);
+  });
+});
+
 describe('credentials', () => {
   const USERS =
     'authorization { users = [ { user: "a", password: "secret-a" }, { user: "b", password: "secret-b" } ] }';
@@ -247,6 +289,21 @@ describe('credentials', () => {
       state: 'refused',
       message: expect.stringMatching(/does not allow publish of \$JS\.API\.STREAM\.CREATE\.ns_c to whom Secret c-nats/),
     });
+  });
+
+  test('need just the rights that docs/operations/jetstream.md names', async () => {
+    await server.end('SIGTERM');
+    const guide = await readFile(new URL('../../../docs/operations/jetstream.md', import.meta.url), 'utf8');
+    const [, rights = ''] = /### The rights of the operator[\s\S]*?```conf\n([\s\S]*?)```/.exec(guide) ?? [];
+    const named = rights.replaceAll('etherply', 'ns_c');
+    await server.restart(`authorization { users = [ { user: a, password: pw, permissions: {\n${named}\n} } ] }`);
+    const request = requestOf({ retention: 'interest' });
+    expect(await keeper.ensure(as('a', 'pw'), request)).toEqual(READY);
+    expect(
+      await keeper.ensure(as('a', 'pw'), { ...request, options: { ...request.options, duplicateSeconds: 60 } }),
+    ).toEqual(READY);
+    expect(await keeper.releaseGonePods(as('a', 'pw'), request, new Set(['a']))).toEqual(READY);
+    expect(await keeper.delete(as('a', 'pw'), request)).toEqual({ state: 'deleted' });
   });
 
   test.each([
