@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { immutable, immutableField, withRules } from './cel.ts';
+import { growing, immutable, immutableField, withRules } from './cel.ts';
 import { bytes, objectName, passedOn, secretKey } from './values.ts';
 
 /** How many NATS servers something is on. */
@@ -19,11 +19,11 @@ const managed = withRules(
         .min(1)
         .default('nats:2.12-alpine')
         .describe('Image of the NATS server, of version 2.12 or later.'),
-      size: immutable(
+      size: growing(
         bytes(
-          'Size of the volume of each server, in bytes as a quantity. The stream can fill nine tenths of it. Cannot be changed.',
+          'Size of the volume of each server, in bytes as a quantity. The stream can fill nine tenths of it. It can only grow, and ' +
+            'only where the storage class allows it.',
         ),
-        'volumes of NATS servers do not grow yet. Make another EtherPlyCluster with the size that you want, and move clients there',
       ).default('10Gi'),
       storageClassName: objectName(
         'Storage class of the volumes. Unset: the default of the Kubernetes cluster. Cannot be changed.',

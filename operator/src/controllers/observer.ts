@@ -90,6 +90,7 @@ export class Observer {
       claims: cache.claims(key, 'sync-pod').map(claimFacts),
       storageClasses: cache.storageClasses?.map(storageClassFacts),
       router: router && workloadFacts(router, podsOf('router')),
+      natsClaims: cache.claims(key, 'nats').map(claimFacts),
       nats: nats && workloadFacts(nats, podsOf('nats')),
       stream,
       autoscaler: autoscaler && autoscalerFacts(autoscaler),

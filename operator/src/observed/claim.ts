@@ -18,7 +18,7 @@ const claim = z.object({
     .default({ conditions: [] }),
 });
 
-/** What the volume of a sync pod says: the claim `shard-1-c-0` is that of shard 1 of the pod `c-0`. */
+/** What a claim says of the volume of a pod of a StatefulSet: `shard-1-c-0` is one of `c-0`. */
 export function claimFacts(object: KubeObject): ClaimFacts {
   const { spec, status } = claim.parse(object);
   const { metadata } = object;
@@ -27,7 +27,6 @@ export function claimFacts(object: KubeObject): ClaimFacts {
     name: metadata.name,
     uid: metadata.uid ?? '',
     ordinal: ordinalOf(metadata.name),
-    shard: Number(/^shard-(\d+)-/.exec(metadata.name)?.[1] ?? 0),
     isBound: status.phase === 'Bound',
     isTerminating: metadata.deletionTimestamp !== undefined,
     storageClassName: spec.storageClassName,

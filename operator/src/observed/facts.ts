@@ -24,6 +24,8 @@ export interface Facts {
   readonly router: WorkloadFacts | undefined;
   /** The managed NATS servers. Undefined: there is none yet, or somebody else runs them. */
   readonly nats: WorkloadFacts | undefined;
+  /** The volumes of the managed NATS servers. */
+  readonly natsClaims: readonly ClaimFacts[];
   readonly stream: StreamFacts;
   /** Undefined: there is none yet, or none is wanted. */
   readonly autoscaler: AutoscalerFacts | undefined;
@@ -85,7 +87,6 @@ export interface ClaimFacts {
   readonly uid: string;
   /** Of the pod that it belongs to. */
   readonly ordinal: number;
-  readonly shard: number;
   readonly isBound: boolean;
   readonly isTerminating: boolean;
   readonly storageClassName: string | undefined;
@@ -106,6 +107,8 @@ export interface WorkloadFacts {
   readonly replicas: number;
   readonly readyReplicas: number;
   readonly isCurrent: boolean;
+  /** What the claims of new pods ask for: `10Gi`; undefined where they have no volumes. */
+  readonly claimSize: string | undefined;
   /** Why one of its pods does not run, for a person. */
   readonly problem: string | undefined;
 }

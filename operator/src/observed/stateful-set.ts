@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { KubeObject } from '../kube/object.ts';
+import { claimSizeOf, claimTemplates } from './claim-templates.ts';
 import type { StatefulSetFacts } from './facts.ts';
 
 const statefulSet = z.object({
@@ -9,9 +10,7 @@ const statefulSet = z.object({
       metadata: z.object({ annotations: z.record(z.string(), z.string()).default({}) }),
       spec: z.object({ containers: z.array(z.object({ name: z.string(), image: z.string().optional() })) }),
     }),
-    volumeClaimTemplates: z
-      .array(z.object({ spec: z.object({ resources: z.object({ requests: z.record(z.string(), z.string()) }) }) }))
-      .default([]),
+    volumeClaimTemplates: claimTemplates,
   }),
   status: z.object({ observedGeneration: z.int().optional(), updateRevision: z.string().optional() }).default({}),
 });
@@ -26,7 +25,7 @@ export function statefulSetFacts(object: KubeObject, container: string): Statefu
     replicas: spec.replicas,
     isCurrent: status.observedGeneration === object.metadata.generation,
     updateRevision: status.updateRevision,
-    claimSize: spec.volumeClaimTemplates[0]?.spec.resources.requests.storage,
+    claimSize: claimSizeOf(spec.volumeClaimTemplates),
     template: {
       image: spec.template.spec.containers.find(({ name }) => name === container)?.image,
       annotations: spec.template.metadata.annotations,

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import type { KubeObject } from '../kube/object.ts';
+import { claimSizeOf, claimTemplates } from './claim-templates.ts';
 import type { PodFacts, WorkloadFacts } from './facts.ts';
 
 const workload = z.object({
-  spec: z.object({ replicas: z.int().default(1) }),
+  spec: z.object({ replicas: z.int().default(1), volumeClaimTemplates: claimTemplates }),
   status: z
     .object({
       observedGeneration: z.int().optional(),
@@ -21,6 +22,7 @@ export function workloadFacts(object: KubeObject, pods: readonly PodFacts[]): Wo
     replicas: spec.replicas,
     readyReplicas: status.readyReplicas,
     isCurrent: status.observedGeneration === object.metadata.generation && status.updatedReplicas >= spec.replicas,
+    claimSize: claimSizeOf(spec.volumeClaimTemplates),
     problem: stuck && `${stuck.name}: ${stuck.problem}`,
   };
 }

@@ -39,19 +39,26 @@ export function planCluster(
   if (facts.cluster.spec.paused) return { ...plan, actions: [] };
 
   const desired = build(scale.replicas);
-  const isPods = (object: KubeObject) => object.kind === 'StatefulSet' && object.metadata.name === facts.cluster.name;
+  const isSet = ({ kind }: KubeObject) => kind === 'StatefulSet';
+  const newSize = ({ metadata }: KubeObject) => volumes.newSets.get(metadata.name);
   // Pods that run go on with the Secret that they have; new ones could not start.
-  const isHeld = (object: KubeObject) => isPods(object) && (missing !== undefined || volumes.isNewSetNeeded);
-  const objects = planObjects(desired, observed, applied).filter(
-    (action) => action.kind !== 'apply' || !isHeld(action.object),
-  );
-  const set = observed.find(isPods);
-  const isReplaced = volumes.isNewSetNeeded && missing === undefined && set?.metadata.deletionTimestamp === undefined;
+  const lacksSecret = ({ metadata }: KubeObject) => missing !== undefined && metadata.name === facts.cluster.name;
+  const objects = planObjects(desired, observed, applied).filter((action) => {
+    if (action.kind !== 'apply' || !isSet(action.object)) return true;
+    return newSize(action.object) === undefined && !lacksSecret(action.object);
+  });
+  const replacements = observed.flatMap((object): Action[] => {
+    const size = newSize(object);
+    if (!isSet(object) || size === undefined || lacksSecret(object) || isGoing(object)) return [];
+    // Its pods stay, and belong to the one that is made next.
+    const reason = `new volumes are to have ${size}, which only a new StatefulSet can say`;
+    return [{ kind: 'delete', object, isOrphaning: true, reason }];
+  });
   return {
     ...plan,
     actions: [
       ...objects,
-      ...(set !== undefined && isReplaced ? [replacement(set, facts)] : []),
+      ...replacements,
       ...planResumes(facts, scale),
       ...volumes.actions,
       ...scale.actions,
@@ -60,8 +67,6 @@ export function planCluster(
   };
 }
 
-/** Its pods stay, and belong to the one that is made next. */
-function replacement(object: KubeObject, { cluster }: Facts): Action {
-  const reason = `new volumes are to have ${cluster.spec.storage.size}, which only a new StatefulSet can say`;
-  return { kind: 'delete', object, isOrphaning: true, reason };
+function isGoing({ metadata }: KubeObject): boolean {
+  return metadata.deletionTimestamp !== undefined;
 }

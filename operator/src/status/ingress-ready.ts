@@ -1,5 +1,9 @@
 import { no, type Situation, type Verdict, yes } from './situation.ts';
 
+const GATEWAY_API_MISSING =
+  'this Kubernetes cluster has no HTTPRoute (gateway.networking.k8s.io/v1): install the Gateway API, or change spec.ingress. ' +
+  'It is picked up by itself';
+
 /** Whether clients can reach the pods in the way that the spec says. */
 export function ingressReady({ facts }: Situation): Verdict {
   const { cluster, router, apis } = facts;
@@ -12,14 +16,12 @@ export function ingressReady({ facts }: Situation): Verdict {
       if (router === undefined || router.readyReplicas === 0) {
         return no('NotReady', router?.problem ?? 'no pod of the router is ready yet');
       }
+      if (cluster.spec.ingress.gateway !== undefined && !apis.httpRoute)
+        return no('GatewayApiMissing', GATEWAY_API_MISSING);
       return yes('RouterReady', `${router.readyReplicas} of ${router.replicas} pods of the router are ready`);
     case 'gatewayAPI':
       if (!apis.httpRoute) {
-        return no(
-          'GatewayApiMissing',
-          'this Kubernetes cluster has no HTTPRoute (gateway.networking.k8s.io/v1): install the Gateway API, or choose another ' +
-            'spec.ingress.mode. It is picked up by itself',
-        );
+        return no('GatewayApiMissing', GATEWAY_API_MISSING);
       }
       if (!apis.backendTrafficPolicy) {
         return yes(

@@ -14,8 +14,8 @@ export function progressing({ facts, plan }: Situation): Verdict {
     const count = `${roll.outdated} of ${pods.length} pods are to be made anew`;
     return yes('Rolling', `${count}: ${roll.reason}${waiting(roll.waitsFor)}`);
   }
-  if (volumes.actions.length > 0 || volumes.isNewSetNeeded) {
-    return yes('GrowingVolumes', `volumes are to have ${cluster.spec.storage.size}`);
+  if (volumes.actions.length > 0 || volumes.newSets.size > 0) {
+    return yes('GrowingVolumes', 'volumes are made as large as the spec says');
   }
   const ready = pods.filter(({ isReady }) => isReady).length;
   if (ready < cluster.spec.replicas) return yes('Starting', `${ready} of ${cluster.spec.replicas} pods are ready`);

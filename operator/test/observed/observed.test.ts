@@ -119,7 +119,7 @@ test('a StatefulSet is current once its newest generation has been seen', () => 
   });
 });
 
-test('a claim is that of a shard of a pod', () => {
+test('a claim is that of a pod', () => {
   const claim = {
     apiVersion: 'v1',
     kind: 'PersistentVolumeClaim',
@@ -129,7 +129,6 @@ test('a claim is that of a shard of a pod', () => {
   };
   expect(claimFacts(claim)).toMatchObject({
     ordinal: 2,
-    shard: 1,
     isBound: true,
     size: '5Gi',
     storageClassName: 'fast',
@@ -169,6 +168,7 @@ test('a workload has the problem of its pods', () => {
     replicas: 2,
     readyReplicas: 1,
     isCurrent: true,
+    claimSize: undefined,
     problem: 'c-1: haproxy: ErrImagePull',
   });
 });

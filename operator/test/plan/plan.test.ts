@@ -107,6 +107,21 @@ describe('larger volumes', () => {
     expect(planOf([found(SET), found(SERVICE)], true, larger({ claims }))).toHaveLength(1);
   });
 
+  test('those of managed NATS grow in the same way', () => {
+    const nats = { ...SET, metadata: { ...SET.metadata, name: 'c-nats' } };
+    const facts = factsOf({}, { nats: { managed: { size: '20Gi' } } });
+    const { actions } = planCluster(
+      facts,
+      () => [nats],
+      [found(nats)],
+      new Map([[kindAndName(nats), appliedOf(nats, found(nats))]]),
+    );
+    expect(actions).toMatchObject([
+      { kind: 'delete', object: { metadata: { name: 'c-nats' } }, isOrphaning: true },
+      { kind: 'grow', claim: { name: 'store-c-nats-0' }, size: '20Gi' },
+    ]);
+  });
+
   test('while the StatefulSet is away there are not to be fewer pods', () => {
     const facts = factsOf({ statefulSet: undefined }, { replicas: 1 });
     expect(planCluster(facts, () => [], [], new Map()).scale.replicas).toBe(3);

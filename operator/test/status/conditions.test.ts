@@ -63,7 +63,7 @@ describe('each condition', () => {
       'False',
       'RouterNotReady',
       /router/,
-      { router: { replicas: 2, readyReplicas: 0, isCurrent: true, problem: undefined } },
+      { router: { replicas: 2, readyReplicas: 0, isCurrent: true, claimSize: undefined, problem: undefined } },
     ],
     [
       'Available',
@@ -83,7 +83,7 @@ describe('each condition', () => {
       /2 of 3 pods are to be made anew: the image is now pod:2; c-1 sends away its clients/,
       { pods: [podOf(0, OLD), podOf(1, OLD), podOf(2)] },
     ],
-    ['Progressing', 'True', 'GrowingVolumes', /20Gi/, {}, { storage: { size: '20Gi' } }],
+    ['Progressing', 'True', 'GrowingVolumes', /as large as the spec says/, {}, { storage: { size: '20Gi' } }],
     [
       'Degraded',
       'True',
@@ -114,7 +114,7 @@ describe('each condition', () => {
       /start/,
       {
         stream: { state: 'unreachable', message: 'timeout' },
-        nats: { replicas: 1, readyReplicas: 0, isCurrent: true, problem: undefined },
+        nats: { replicas: 1, readyReplicas: 0, isCurrent: true, claimSize: undefined, problem: undefined },
       },
     ],
     [
