@@ -221,6 +221,7 @@ async function main(config: Config): Promise<void> {
               stream_connected: link?.replication.stream.isConnected === true,
               problems: [...new Set([...workspaces.problems(), link?.problem() ?? [], problems].flat())],
               ops_per_second: opRate.perSecond(now()),
+              ...(link?.podId !== undefined && { pod_id: link.podId }),
             };
           },
           fail: (reply, error) => server.fail(reply, error),

@@ -47,6 +47,8 @@ export interface RunningReplication {
   readonly problem: () => string | undefined;
   /** Why the stream can be used and does not take everything; undefined where it does. */
   readonly refusal: () => string | undefined;
+  /** The id of the pod's consumer; undefined where it has none: with the retention `limits`. */
+  readonly podId: string | undefined;
   /** The workspaces are there: from now on they are kept up to date. */
   readonly begin: (workspaces: Workspaces) => void;
   readonly close: () => Promise<void>;
@@ -169,6 +171,7 @@ export async function startReplication({
     presenceBus: new NatsBus(nats, (workspace) => presenceSubjectOf(cluster, workspace)),
     problem: () => stream.problem,
     refusal: () => stream.refusal,
+    podId: consumer?.podId,
     begin: (all) => {
       const failed = (error: unknown) => logger.error({ err: error }, 'another region was not answered');
       serveHome(nats, homeSubjectOf(cluster), all, failed);

@@ -16,6 +16,8 @@ export interface ControlStatus {
   /** What whoever runs it should know, one line each. */
   readonly problems: readonly string[];
   readonly ops_per_second: number;
+  /** Of its volume, and of its consumer; absent where it has none. */
+  readonly pod_id?: string;
 }
 
 interface Options {

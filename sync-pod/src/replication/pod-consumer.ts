@@ -1,3 +1,4 @@
+import { COMPLETE_KEY, isPodConsumer, podConsumerOf } from '@etherply/stream';
 import {
   AckPolicy,
   type Consumer,
@@ -17,9 +18,6 @@ interface Options {
   readonly maxAgeSeconds: number;
 }
 
-const PREFIX = 'pod-';
-/** Set on the consumer of a pod that has everything. */
-const COMPLETE = 'etherply-complete';
 /** Messages that were delivered and are not acked; those of workspaces that cannot be read are among them. */
 const MAX_ACK_PENDING = 16_384;
 
@@ -37,7 +35,7 @@ export class PodConsumer {
   constructor(options: Options) {
     this.podId = options.podId;
     this.#options = options;
-    this.#name = PREFIX + options.podId;
+    this.#name = podConsumerOf(options.podId);
   }
 
   /** When it was made, as the server says it; undefined until it is there. */
@@ -103,7 +101,7 @@ export class PodConsumer {
     if (this.isComplete) return;
     let first: ConsumerInfo | undefined;
     for await (const one of manager.consumers.list(this.#options.cluster)) {
-      if (!one.name.startsWith(PREFIX)) continue;
+      if (!isPodConsumer(one.name)) continue;
       if (isComplete(one)) return;
       if (first === undefined || isBefore(one, first)) first = one;
     }
@@ -111,7 +109,7 @@ export class PodConsumer {
   }
 
   async #complete(manager: JetStreamManager): Promise<void> {
-    const config = { ...this.#config, metadata: { [COMPLETE]: 'true' } };
+    const config = { ...this.#config, metadata: { [COMPLETE_KEY]: 'true' } };
     this.#info = await manager.consumers.update(this.#options.cluster, this.#name, config);
   }
 
@@ -162,7 +160,7 @@ export class PodConsumer {
 }
 
 function isComplete({ config }: ConsumerInfo): boolean {
-  return config.metadata?.[COMPLETE] === 'true';
+  return config.metadata?.[COMPLETE_KEY] === 'true';
 }
 
 function isBefore(one: ConsumerInfo, other: ConsumerInfo): boolean {
