@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { expect, test } from '@jest/globals';
-import { build } from 'esbuild';
+import { buildSync } from 'esbuild';
 import { ServerProcess } from './control-plane/server-process.ts';
 import { until } from './control-plane/until.ts';
 
@@ -14,7 +14,7 @@ function isRunning(pid: number): boolean {
 }
 
 test('a server ends with the process that started it, even if that is killed', async () => {
-  const { outputFiles } = await build({
+  const { outputFiles } = buildSync({
     stdin: {
       contents: `import { ServerProcess } from './control-plane/server-process.ts';
         console.log(ServerProcess.start('sleep', 'sleep', ['1000']).pid);`,

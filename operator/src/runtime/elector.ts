@@ -170,6 +170,6 @@ export class Elector {
 
   /** There is to be time for another attempt before the deadline. */
   get #scope() {
-    return { signal: AbortSignal.timeout(this.#renewDeadlineMs / 2) };
+    return { timeoutMs: this.#renewDeadlineMs / 2 };
   }
 }

@@ -6,6 +6,7 @@ import type { KubeObject, ObjectRef } from '../kube/object.ts';
 import { collectionPath, objectPath } from '../kube/paths.ts';
 import { type StoredObject, storedObject } from '../kube/stored-object.ts';
 import { ApiError, ApiUnavailableError } from './api-error.ts';
+import { Deadline } from './deadline.ts';
 import { type Call, HttpsTransport } from './https-transport.ts';
 import { readWatch, type WatchEvent } from './watch-stream.ts';
 
@@ -69,6 +70,8 @@ export interface DeleteOptions {
 export interface RequestScope {
   /** Gives the request up. */
   readonly signal?: AbortSignal;
+  /** As the client's `requestTimeoutMs`, for this request. */
+  readonly timeoutMs?: number;
 }
 
 interface RequestOptions extends RequestScope {
@@ -142,21 +145,17 @@ export class KubeClient {
       resourceVersion,
       timeoutSeconds: String(timeoutSeconds),
     });
-    const ended = new AbortController();
-    const either = signal === undefined ? ended.signal : AbortSignal.any([signal, ended.signal]);
-    const idle = setTimeout(() => ended.abort(new Error(`nothing came for ${idleTimeoutMs} ms`)), idleTimeoutMs);
+    const name = `watch of ${kind.plural}`;
+    const idle = new Deadline(idleTimeoutMs, `nothing came for ${idleTimeoutMs} ms`, signal);
     try {
-      const call = { method: 'GET', path, signal: either } as const;
+      const call = { method: 'GET', path, signal: idle.signal } as const;
       const response = await this.#reported(call, `${kind.plural}/watch`, () => this.#transport.open(call));
-      if (response.statusCode !== 200) {
-        throw ApiError.parse(`watch of ${kind.plural}`, response.statusCode ?? 0, await text(response));
-      }
-      for await (const event of readWatch(response, `watch of ${kind.plural}`, () => idle.refresh())) yield event;
+      if (response.statusCode !== 200) throw ApiError.parse(name, response.statusCode ?? 0, await text(response));
+      for await (const event of readWatch(response, name, () => idle.refresh())) yield event;
     } catch (error) {
-      throw error instanceof ApiError ? error : unavailable(`watch of ${kind.plural}`, error, either);
+      throw error instanceof ApiError ? error : unavailable(name, error, idle.signal);
     } finally {
-      clearTimeout(idle);
-      ended.abort();
+      idle.clear();
     }
   }
 
@@ -250,22 +249,26 @@ export class KubeClient {
   async requestText(method: Call['method'], path: string, options: RequestOptions = {}): Promise<string> {
     const { query = {}, body, contentType = 'application/json', resource = path, signal } = options;
     if (method !== 'GET' && this.#options.mayWrite?.() === false) throw new WriteRefusedError(`${method} ${path}`);
-    const timeout = AbortSignal.timeout(this.#options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS);
-    const either = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
+    const timeoutMs = options.timeoutMs ?? this.#options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
+    const deadline = new Deadline(timeoutMs, `no answer came in ${timeoutMs} ms`, signal);
     const call: Call = {
       method,
       path: withQuery(path, query),
       headers: { accept: 'application/json', ...(body !== undefined && { 'content-type': contentType }) },
       ...(body !== undefined && { body: JSON.stringify(body) }),
-      signal: either,
+      signal: deadline.signal,
     };
-    const response = await this.#reported(call, resource, () => this.#transport.send(call));
-    const { statusCode = 0 } = response;
-    const answer = await text(response).catch((error: unknown) => {
-      throw unavailable(`${method} ${path}`, error, either);
-    });
-    if (statusCode >= 300) throw ApiError.parse(`${method} ${path}`, statusCode, answer);
-    return answer;
+    try {
+      const response = await this.#reported(call, resource, () => this.#transport.send(call));
+      const answer = await text(response).catch((error: unknown) => {
+        throw unavailable(`${method} ${path}`, error, deadline.signal);
+      });
+      const { statusCode = 0 } = response;
+      if (statusCode >= 300) throw ApiError.parse(`${method} ${path}`, statusCode, answer);
+      return answer;
+    } finally {
+      deadline.clear();
+    }
   }
 
   close(): void {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
@@ -153,6 +153,27 @@ export class ControlPlane {
     });
     await writeFile(file, text, { mode: 0o600 });
     return file;
+  }
+
+  /**
+   * A folder as a pod of a service account has one, below which the token and the authority are at their place, and the
+   * environment in which they are found.
+   */
+  async mountedServiceAccount(account: { readonly namespace: string; readonly name: string }) {
+    const mounted = join(this.#setup.dir, `${account.namespace}.${account.name}`);
+    const folder = join(mounted, 'var/run/secrets/kubernetes.io/serviceaccount');
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, 'token'), await this.#tokenOf(account), { mode: 0o600 });
+    await writeFile(join(folder, 'ca.crt'), this.#setup.certificateAuthority);
+    await writeFile(join(folder, 'namespace'), account.namespace);
+    const { hostname, port } = new URL(this.#setup.server);
+    return { mounted, environment: { KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port } };
+  }
+
+  async #tokenOf(account: { readonly namespace: string; readonly name: string }): Promise<string> {
+    const path = objectPath(KINDS.ServiceAccount, account, 'token');
+    const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 3600 } };
+    return tokenRequest.parse(await this.client.request('POST', path, { body })).status.token;
   }
 
   /** Ends the API server: connections break, and new ones are refused. */

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { build } from 'esbuild';
+import { buildSync } from 'esbuild';
 
 /** An elector with its default times, in a process of its own, that prints what becomes of it. */
 export class ElectorProcess {
@@ -15,7 +15,7 @@ export class ElectorProcess {
   }
 
   static async start(kubeconfig: string, namespace: string, identity: string): Promise<ElectorProcess> {
-    const { outputFiles } = await build({
+    const { outputFiles } = buildSync({
       stdin: {
         contents: `
           import { KubeConfig } from '@kubernetes/client-node';

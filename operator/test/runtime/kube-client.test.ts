@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import { KubeConfig } from '@kubernetes/client-node';
 import { KINDS } from '../../src/kube/kinds.ts';
 import { KubeClient, type RequestReport, WriteRefusedError } from '../../src/runtime/kube-client.ts';
 import { loadKubeconfig } from '../control-plane/control-plane.ts';
@@ -158,6 +159,32 @@ test('an API server that was restarted is asked as if nothing had been, also ove
   await expect(refused).rejects.toMatchObject({ name: 'ApiUnavailableError' });
   await controlPlane().startApiServer();
   expect((await client.list(KINDS.Namespace)).items.length).toBeGreaterThan(3);
+});
+
+test('a request that was given up is told of as one without an answer', async () => {
+  const { client } = controlPlane();
+  const signal = AbortSignal.abort(new Error('not needed any more'));
+  await expect(client.list(KINDS.Namespace, { signal })).rejects.toThrow(/not needed any more/);
+  await expect(client.list(KINDS.Namespace, { signal })).rejects.toMatchObject({ name: 'ApiUnavailableError' });
+});
+
+test('in a pod it asks with the token and the authority that are mounted', async () => {
+  const namespace = await controlPlane().createNamespace();
+  const { mounted, environment } = await controlPlane().mountedServiceAccount({ namespace, name: 'default' });
+  const before = { ...process.env };
+  Object.assign(process.env, environment);
+  try {
+    const config = new KubeConfig();
+    config.loadFromCluster(mounted);
+    const client = new KubeClient(config, { fieldManager: 'test' });
+    const review = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' };
+    const path = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
+    const answer = await client.request('POST', path, { body: review });
+    expect(JSON.stringify(answer)).toContain(`system:serviceaccount:${namespace}:default`);
+    client.close();
+  } finally {
+    process.env = before;
+  }
 });
 
 test('a reference that lacks a namespace is a bug, and told as one', async () => {
