@@ -1,4 +1,5 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const POLL_MS = 500;
@@ -21,19 +22,33 @@ export async function withBuildLock(file, build) {
 /** @param {string} file */
 async function lock(file) {
   for (let isWaiting = false; ; isWaiting = true) {
-    try {
-      await writeFile(file, String(process.pid), { flag: 'wx' });
-      return;
-    } catch (error) {
-      if (error.code !== 'EEXIST') throw error;
-    }
+    if (await create(file)) return;
     const owner = await readFile(file, 'utf8').catch(() => '');
     if (owner !== '' && !isRunning(Number(owner))) {
       await rm(file, { force: true });
       continue;
     }
-    if (!isWaiting) process.stderr.write(`waiting for process ${owner}, which builds (${file})\n`);
+    if (!isWaiting) process.stderr.write(`waiting for process ${owner}, which builds: ${file} says so\n`);
     await sleep(POLL_MS);
+  }
+}
+
+/**
+ * Makes the file with its content, at once.
+ * @param {string} file
+ * @returns {Promise<boolean>} false where it is there already
+ */
+async function create(file) {
+  const own = `${file}.${randomUUID()}`;
+  await writeFile(own, String(process.pid));
+  try {
+    await link(own, file);
+    return true;
+  } catch (error) {
+    if (error.code !== 'EEXIST') throw error;
+    return false;
+  } finally {
+    await rm(own, { force: true });
   }
 }
 
