@@ -1,0 +1,39 @@
+import type { KubeClient } from '../../src/runtime/kube-client.ts';
+import type { ControlPlane } from '../control-plane/control-plane.ts';
+import { Kubelet, type KubeletOptions } from '../kubelet.ts';
+import { ClusterFixture } from './cluster-fixture.ts';
+
+/** A namespace of its own for one cluster, whose pods nothing runs: they are only said to be ready. */
+export class ClusterStage {
+  readonly client: KubeClient;
+  readonly namespace: string;
+  readonly cluster: ClusterFixture;
+  readonly kubelet: Kubelet;
+
+  private constructor(client: KubeClient, namespace: string, options: KubeletOptions) {
+    this.client = client;
+    this.namespace = namespace;
+    this.cluster = new ClusterFixture(client, namespace);
+    this.kubelet = Kubelet.follow(client, namespace, options);
+  }
+
+  /** Without the cluster, and the Secret that it takes. */
+  static async open(controlPlane: ControlPlane, options: KubeletOptions = {}): Promise<ClusterStage> {
+    return new ClusterStage(controlPlane.client, await controlPlane.createNamespace(), options);
+  }
+
+  /** With the cluster, and all is as its spec says. */
+  static async of(controlPlane: ControlPlane, spec: Record<string, unknown>): Promise<ClusterStage> {
+    const stage = await ClusterStage.open(controlPlane);
+    await stage.cluster.createSecret();
+    await stage.cluster.apply(spec);
+    await stage.cluster.isWell();
+    return stage;
+  }
+
+  /** The operator has nothing to do with it any more. */
+  async close(): Promise<void> {
+    await this.cluster.delete();
+    await this.kubelet.stop();
+  }
+}
