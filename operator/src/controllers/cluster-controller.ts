@@ -77,11 +77,11 @@ export class ClusterController {
     if (!cluster.finalizers.includes(FINALIZER)) await addFinalizer(client, cluster, object);
     const found = await observer.secrets(cluster);
     const secrets = paused ? found : await ensureGeneratedSecrets(client, cluster, found, told);
-    const stream = await (paused
-      ? streams.last(key)
-      : streams.keep(key, cluster, object, secrets, observer.natsAddresses(key)));
+    const natsAddresses = observer.natsAddresses(key);
+    const stream = await (paused ? streams.last(key) : streams.keep(key, cluster, object, secrets, natsAddresses));
     const observation = await observer.observe(key, cluster, secrets, stream);
     const plan = this.#planOf(observation, applied.of(key));
+    if (!paused) await streams.releaseGonePods(observation.facts, object, secrets, natsAddresses);
     const failures = await effects.carryOut(cluster, plan.actions, controlToken(cluster, secrets));
     await this.#tell(observation.facts, plan, failures);
     return waitOf(observation.facts, plan, failures);

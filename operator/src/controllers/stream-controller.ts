@@ -5,7 +5,7 @@ import { natsAccessOf } from '../nats/nats-access.ts';
 import type { StreamKeeper } from '../nats/stream-keeper.ts';
 import { DROP_MESSAGES_ANNOTATION } from '../nats/stream-policy.ts';
 import { streamRequestOf } from '../nats/stream-request.ts';
-import type { StreamFacts } from '../observed/facts.ts';
+import type { Facts, StreamFacts } from '../observed/facts.ts';
 import { secretData } from '../observed/secret.ts';
 
 /** The streams of all clusters. */
@@ -39,6 +39,25 @@ export class StreamController {
     const facts = await this.#keep(cluster, object, secrets, natsAddresses);
     this.#last.set(key, facts);
     return facts;
+  }
+
+  /**
+   * Where the stream keeps what some pod lacks: it no longer keeps anything for pods that were taken away. Only once all that
+   * are to be there have said who they are.
+   */
+  async releaseGonePods(
+    { cluster, pods, statefulSet, stream }: Facts,
+    object: StoredObject,
+    secrets: ReadonlyMap<string, StoredObject>,
+    natsAddresses: readonly string[],
+  ): Promise<void> {
+    const ids = new Set(pods.flatMap(({ control }) => control?.podId ?? []));
+    const areAllKnown = ids.size === cluster.spec.replicas && statefulSet?.replicas === cluster.spec.replicas;
+    if (cluster.spec.stream.retention !== 'interest' || stream.state !== 'ready' || !areAllKnown) return;
+    const access = accessTo(cluster, secrets, natsAddresses);
+    if ('problem' in access || !this.#isLeader()) return;
+    // Whatever kept it from that is found when the stream is looked at next.
+    await this.#keeper.releaseGonePods(access, requestOf(cluster, object), ids);
   }
 
   /**

@@ -43,6 +43,11 @@ export function planScale(facts: Facts): Scale {
     },
   });
   if (pod === undefined) return blocked('it is not there, and its volumes are');
+  // The stream forgets: somebody else must have everything before the last one goes that does.
+  const incomplete = facts.pods.find((one) => one.ordinal < ordinal && !one.isReady);
+  if (facts.cluster.spec.stream.retention === 'interest' && incomplete !== undefined) {
+    return { ...steady, waitsFor: `${incomplete.name} is to become ready: it may not have everything yet` };
+  }
   if (pod.isTerminating) return { ...steady, waitsFor: `${name} is ending, and then starts once more` };
 
   const handOver = handOverOf(pod);

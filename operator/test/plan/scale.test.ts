@@ -89,4 +89,15 @@ describe('fewer pods', () => {
       obstacle: undefined,
     });
   });
+
+  test('where the stream keeps only what some pod lacks, none leaves before the others have everything', () => {
+    const copying = [podOf(0), podOf(1, { isReady: false }), podOf(2, { control: drained })];
+    const interest = { replicas: 2, stream: { retention: 'interest' } };
+    expect(planScale(factsOf({ pods: copying }, interest))).toMatchObject({
+      replicas: 3,
+      actions: [],
+      waitsFor: 'c-1 is to become ready: it may not have everything yet',
+    });
+    expect(planScale(factsOf({ pods: copying }, { replicas: 2 }))).toMatchObject({ replicas: 2 });
+  });
 });
