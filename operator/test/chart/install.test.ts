@@ -86,7 +86,7 @@ beforeAll(async () => {
   const { client } = controlPlane();
   const text = await readFile(inRepository('manifests/base/namespace.yaml'), 'utf8');
   for (const namespace of manifestsOf(text)) await client.create(namespace);
-  for (const name of ['team-a', 'team-b']) {
+  for (const name of ['team-a', 'team-b', '2026']) {
     await client.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
   }
   // Pods are refused before.
@@ -118,7 +118,7 @@ test('the definition comes with the release, changes with it, and stays with its
     const text = await readFile(file, 'utf8');
     await writeFile(file, text.replace('A cluster of sync pods', 'Many sync pods'));
 
-    await release('install');
+    expect(await release('install')).toContain('kubectl -n default create secret generic jwt');
     expect(JSON.stringify(await definition())).toContain('A cluster of sync pods');
     const [cluster] = manifestsOf(minimal);
     if (cluster === undefined) throw new Error('minimal.yaml is empty');

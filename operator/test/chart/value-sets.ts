@@ -6,7 +6,8 @@ export const VALUE_SETS: readonly (readonly [name: string, values: Values])[] = 
   ['namespaces of its own', { watchNamespaces: ['team-a', 'team-b'] }],
   [
     'nothing that is of no namespace',
-    { watchNamespaces: ['team-a'], rbac: { readStorageClasses: false, aggregate: false }, crds: { install: false } },
+    // A name of digits must not become a number.
+    { watchNamespaces: ['2026'], rbac: { readStorageClasses: false, aggregate: false }, crds: { install: false } },
   ],
   ['one replica', { replicas: 1 }],
   ['the metrics API', { metricsApi: { enabled: true } }],
