@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { loadConfig } from '../../src/config.ts';
 import { CHART, helm, inRepository, type Manifest, rendered, renderedText } from './commands.ts';
 import { VALUE_SETS } from './value-sets.ts';
 
@@ -30,6 +31,7 @@ const podSpec = z.looseObject({
 });
 
 const testContainer = z.looseObject({ command: z.array(z.string()), args: z.array(z.string()) });
+const environment = z.array(z.looseObject({ name: z.string(), value: z.string().optional() }));
 const address = z.looseObject({ port: z.number() });
 
 /** The rules of every role, with which one it is of. */
@@ -133,6 +135,14 @@ describe.each(VALUE_SETS)('with %s', (_, values) => {
       }
       for (const field of ['hostNetwork', 'hostPID', 'hostIPC']) expect(pod).not.toHaveProperty(field);
     }
+  });
+
+  test('the operator understands all that the chart tells it', () => {
+    const [pod] = podsOf(manifests).filter((one) => one.automountServiceAccountToken);
+    const told = environment.parse(pod?.containers[0]?.env).map(({ name, value = 'of the pod' }) => [name, value]);
+    expect(Object.keys(loadConfig(Object.fromEntries(told)))).toEqual(
+      expect.arrayContaining(told.map(([name]) => name)),
+    );
   });
 
   test('everything of a namespace says which, and everything has the standard labels', () => {
