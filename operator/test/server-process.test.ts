@@ -45,3 +45,19 @@ test('what cannot be started is told of', async () => {
   await until(() => server.hasEnded);
   expect(() => server.assertRunning()).toThrow('nothing ended by itself');
 });
+
+test('a server that is paused does nothing until it goes on', async () => {
+  const server = ServerProcess.start('counter', 'sh', ['-c', 'i=0; while :; do i=$((i+1)); echo $i; done']);
+  await until(() => server.output.includes('100'));
+  await server.pause();
+  // What it had printed before is read first.
+  let before = '';
+  await until(() => {
+    const isSame = server.output === before;
+    before = server.output;
+    return isSame;
+  });
+  server.resume();
+  await until(() => server.output !== before);
+  await server.end();
+});

@@ -192,8 +192,8 @@ export class ControlPlane {
   }
 
   /** Stops the API server where it is: connections stay open, and nothing answers. */
-  pauseApiServer(): void {
-    this.#servers.apiServer.pause();
+  async pauseApiServer(): Promise<void> {
+    await this.#servers.apiServer.pause();
   }
 
   resumeApiServer(): void {

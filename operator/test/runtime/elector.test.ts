@@ -56,7 +56,7 @@ test('one of two holds the lease, and when it releases it the other has it soon'
 test('a holder that cannot renew is told in time, before another one can begin', async () => {
   const namespace = await controlPlane().createNamespace();
   const leadership = await elector(namespace, 'a').acquire();
-  controlPlane().pauseApiServer();
+  await controlPlane().pauseApiServer();
   const paused = performance.now();
   try {
     expect(await leadership.lost).toContain('could not be renewed for 1200 ms');
@@ -133,7 +133,7 @@ test('while the API server stalls and restarts, never two act at once, and there
     const before = terms;
     await until(() => [...held.values()].some(({ isHeld }) => isHeld));
     if (round % 2 === 0) {
-      controlPlane().pauseApiServer();
+      await controlPlane().pauseApiServer();
       const paused = performance.now();
       await until(() => performance.now() - paused > QUICK.leaseMs + 500);
       controlPlane().resumeApiServer();

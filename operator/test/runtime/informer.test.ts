@@ -107,7 +107,7 @@ test('a watch on which nothing comes any more is given up', async () => {
   const { client } = controlPlane();
   const { informer, told, errors } = watching(namespace, { idleTimeoutMs: 1_000 });
   await informer.synced;
-  controlPlane().pauseApiServer();
+  await controlPlane().pauseApiServer();
   try {
     await until(() => errors.some(({ message }) => message.includes('nothing came for 1000 ms')));
   } finally {

@@ -135,7 +135,7 @@ test('every request is reported, also one that was not answered', async () => {
     onRequest: (report) => reports.push(report),
   });
   await client.get(KINDS.Namespace, { name: 'nothing' });
-  controlPlane().pauseApiServer();
+  await controlPlane().pauseApiServer();
   try {
     await expect(client.get(KINDS.Namespace, { name: 'default' })).rejects.toMatchObject({
       name: 'ApiUnavailableError',
