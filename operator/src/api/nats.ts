@@ -58,47 +58,32 @@ const credentials = withRules(
   },
 );
 
-const external = withRules(
-  z
-    .object({
-      servers: withRules(
+const external = z
+  .object({
+    servers: z
+      .array(
         z
-          .array(
-            z
-              .string()
-              .max(512)
-              .regex(/^(nats|tls|wss?):\/\/[^\s,@/?#]+\/?$/)
-              .describe('A URL, without credentials: `nats://nats.example:4222`.'),
-          )
-          .min(1)
-          .max(32)
-          .describe('URLs (nats, tls, ws or wss) of the servers. With a tls URL among them, none without TLS is used.'),
-        {
-          rule: "self.all(url, url.startsWith('ws')) || !self.exists(url, url.startsWith('ws'))",
-          message: 'list WebSocket URLs (ws, wss) only, or none of them',
-        },
-      ),
-      credentials: credentials.optional(),
-      tls: z
-        .object({
-          caRef: secretKey(
-            'Secret with the certificates in PEM that servers are checked against.',
-            'ca.crt',
-          ).optional(),
-          certificateRef: z
-            .object({ name: objectName('Name of the Secret, which is in the namespace of the cluster.') })
-            .optional()
-            .describe('Secret with the certificate that pods show (keys `tls.crt` and `tls.key`).'),
-        })
-        .optional()
-        .describe('How pods and servers trust each other. Unset: as Node.js trusts, and pods show nothing.'),
-    })
-    .describe('NATS servers that somebody else runs.'),
-  {
-    rule: "!has(self.tls) || !self.servers.exists(url, url.startsWith('ws'))",
-    message: 'tls needs tls:// URLs: WebSockets take no certificates of their own',
-  },
-);
+          .string()
+          .max(512)
+          .regex(/^(nats|tls):\/\/[^\s,@/?#]+\/?$/)
+          .describe('A URL, without credentials: `nats://nats.example:4222`.'),
+      )
+      .min(1)
+      .max(32)
+      .describe('URLs (nats or tls) of the servers. With a tls URL among them, none without TLS is used.'),
+    credentials: credentials.optional(),
+    tls: z
+      .object({
+        caRef: secretKey('Secret with the certificates in PEM that servers are checked against.', 'ca.crt').optional(),
+        certificateRef: z
+          .object({ name: objectName('Name of the Secret, which is in the namespace of the cluster.') })
+          .optional()
+          .describe('Secret with the certificate that pods show (keys `tls.crt` and `tls.key`).'),
+      })
+      .optional()
+      .describe('How pods and servers trust each other. Unset: as Node.js trusts, and pods show nothing.'),
+  })
+  .describe('NATS servers that somebody else runs.');
 
 /** What replicates. */
 export const nats = withRules(

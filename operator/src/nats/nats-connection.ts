@@ -9,7 +9,6 @@ import {
   nkeyAuthenticator,
   tokenAuthenticator,
   usernamePasswordAuthenticator,
-  wsconnect,
 } from '@nats-io/transport-node';
 import type { NatsAccess } from './nats-access.ts';
 
@@ -30,7 +29,7 @@ const PING_MS = 10_000;
 export async function connectTo(access: NatsAccess, timeoutMs: number): Promise<NatsConnection> {
   const { servers, source } = access;
   const [authenticator, tls] = [authenticatorOf(access), tlsOf(access)];
-  const connecting = (servers.every(isWebSocketUrl) ? wsconnect : connect)({
+  const connecting = connect({
     servers: [...servers],
     name: 'etherply operator',
     ...(authenticator && { authenticator }),
@@ -78,10 +77,6 @@ function isRefusal(error: unknown): boolean {
     error instanceof AuthorizationError ||
     (error instanceof Error && error.cause !== undefined && error.cause !== error && isRefusal(error.cause))
   );
-}
-
-function isWebSocketUrl(url: string): boolean {
-  return /^wss?:/i.test(url);
 }
 
 /** @throws NatsConnectionError */

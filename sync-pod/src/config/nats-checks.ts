@@ -1,4 +1,3 @@
-import { isWebSocketUrl } from './nats-values.ts';
 import { natsVariables } from './nats-variables.ts';
 
 type Given = Readonly<Record<string, string | undefined>>;
@@ -39,15 +38,6 @@ function* credentialProblems(given: Given): Iterable<[string, string]> {
 function* tlsProblems(given: Given): Iterable<[string, string]> {
   if (Boolean(given.natsTlsCert) !== Boolean(given.natsTlsKey)) {
     yield ['natsTlsCert', 'ETHERPLY_NATS_TLS_CERT: set it and ETHERPLY_NATS_TLS_KEY, or neither'];
-  }
-  const urls = natsVariables.natsUrls.safeParse(given.natsUrls).data ?? [];
-  if (urls.some(isWebSocketUrl) && (given.natsTlsCa || given.natsTlsCert)) {
-    const setting = given.natsTlsCa ? 'natsTlsCa' : 'natsTlsCert';
-    const name = given.natsTlsCa ? 'ETHERPLY_NATS_TLS_CA' : 'ETHERPLY_NATS_TLS_CERT';
-    yield [
-      setting,
-      `${name}: use tls:// URLs with it; WebSockets take no certificates but those of NODE_EXTRA_CA_CERTS`,
-    ];
   }
 }
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 // What the text of a variable about NATS may be. Messages say what to do.
 
-const SCHEME = /^(nats|tls|wss?):$/;
+const SCHEME = /^(nats|tls):$/;
 /** What may be a token of a subject and the name of a stream, and means nothing special in either. */
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
@@ -16,13 +16,8 @@ export const clusterName = z
 export const natsUrlList = listOf('list URLs separated by single commas, none of them empty')
   .refine((urls) => urls.length > 0, { error: 'list at least one URL, or leave it unset', abort: true })
   .refine((urls) => urls.every(isNatsUrl), {
-    error:
-      'list nats://, tls://, ws:// or wss:// URLs, without user name and password: these have variables of their own',
+    error: 'list nats:// or tls:// URLs, without user name and password: these have variables of their own',
     abort: true,
-  })
-  // The two ways to connect are not mixed: a pod would try only one of them.
-  .refine((urls) => urls.every(isWebSocketUrl) || !urls.some(isWebSocketUrl), {
-    error: 'list WebSocket URLs only, or none of them',
   });
 
 /** Another cluster whose stream this one sources. */
@@ -45,10 +40,6 @@ export const regionList = listOf('list names separated by single commas, none of
   .refine((regions) => new Set(regions.map(({ name }) => name)).size === regions.length, {
     error: 'list each name once',
   });
-
-export function isWebSocketUrl(url: string): boolean {
-  return /^wss?:/i.test(url);
-}
 
 function listOf(error: string) {
   return z

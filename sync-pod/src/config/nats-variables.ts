@@ -7,8 +7,8 @@ export const natsVariables = {
   natsUrls: optional(
     'ETHERPLY_NATS_URL',
     natsUrlList,
-    'URLs (nats, tls, ws or wss) of the NATS servers that replicate, separated by commas. ' +
-      'Either all or none of them are for WebSocket. With a tls URL among them, no server without TLS is used. ' +
+    'URLs (nats or tls) of the NATS servers that replicate, separated by commas. ' +
+      'With a tls URL among them, no server without TLS is used. ' +
       'Certificates are checked against the host name in the URL: with TLS, give no IP address. Unset: the pod stands alone.',
     // What is wrong with it may be that there is a password in it.
     true,
