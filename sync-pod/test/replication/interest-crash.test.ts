@@ -23,7 +23,7 @@ test.each(['automerge', 'lww', 'server-auth'])(
     }
     await load.progressed(100);
     await load.end();
-    await kept.emptied();
+    await kept.takenIn();
     for (const workspace of WORKSPACES) load.expectAll(workspace, (await cluster.agreed(workspace)).data);
     expect(load.acked).toBeGreaterThan(100 * ROUNDS);
     await kept.expectOnEach(load);

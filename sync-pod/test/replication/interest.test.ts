@@ -73,7 +73,7 @@ describe.each(['automerge', 'lww', 'server-auth'])('%s', (strategy) => {
     await Promise.all([nats.restart(), crashed?.restart()]);
     // The stream gives the numbers of what it lost to others.
     const after = await kept.write(cluster.pods, 'after');
-    await kept.emptied();
+    await kept.takenIn();
     for (const workspace of WORKSPACES) await cluster.agreed(workspace);
     await kept.expectOnEach(before, lost, after);
   }, 120_000);

@@ -31,6 +31,11 @@ export class KeptCluster {
   }
 
   /** Resolves when every pod has everything. */
+  takenIn(): Promise<void> {
+    return until(async () => (await this.view.lacking()) === 0);
+  }
+
+  /** As `takenIn`, and the stream has let go of it. A nats-server that was killed may keep some of it. */
   emptied(): Promise<void> {
     return until(async () => (await this.view.count()) === 0);
   }

@@ -37,6 +37,12 @@ export class StreamView {
     return all.filter(({ config }) => config.metadata?.['etherply-complete'] === 'true').length;
   }
 
+  /** How many messages there are that some pod has not taken in, counted for each pod. */
+  async lacking(): Promise<number> {
+    const all = await this.#manager.consumers.list(this.#cluster).next();
+    return all.reduce((sum, { num_pending, num_ack_pending }) => sum + num_pending + num_ack_pending, 0);
+  }
+
   async deleteConsumer(name: string): Promise<void> {
     await this.#manager.consumers.delete(this.#cluster, name);
   }
