@@ -9,7 +9,7 @@ import { request, serve } from './replication/requests.ts';
 import { StreamUnavailableError } from './replication/stream.ts';
 import { ShardDownError } from './storage/supervised-shard.ts';
 import { type CopyAnswer, CopyService, decodeCopyAnswer, encodeCopyAnswer } from './workspace/copy-service.ts';
-import { NotCommittedError } from './workspace/workspace.ts';
+import { NotCommittedError } from './workspace/turns.ts';
 import type { Workspaces } from './workspace/workspaces.ts';
 
 interface Parts {

@@ -13,16 +13,18 @@ import type { Change } from './change.ts';
 import { type Checkpoint, type Mark, NO_CHECKPOINT } from './checkpoint.ts';
 import { type PlanControl, planDeletion, planSettings } from './control.ts';
 import { Deliveries } from './delivery.ts';
-import { encodeEnvelope, STATE_KIND } from './envelope.ts';
+import { encodeEnvelope } from './envelope.ts';
 import type { Home } from './home.ts';
 import { Intake } from './intake.ts';
+import { Order } from './order.ts';
 import type { WorkspaceQuota } from './quota.ts';
 import { Replica, type Replication } from './replica.ts';
 import type { Source } from './source.ts';
 import type { Step } from './step.ts';
-import { encodeStoredState, readStoredState, type StoredState } from './stored-state.ts';
 import { type Outcome, type Submission, UNAVAILABLE } from './submission.ts';
 import { envelopeOps, rememberOps, type Sorted, settleUnavailable, sortSubmissions, type Turn } from './turn.ts';
+import { NotCommittedError, Turns } from './turns.ts';
+import { PATIENCE_MS, Upkeep } from './upkeep.ts';
 import { Wholes } from './whole.ts';
 import type { WorkspaceState } from './workspace-state.ts';
 
@@ -78,30 +80,8 @@ interface Edge {
   readonly now: () => number;
 }
 
-/** Work during which nothing else happens to the workspace. */
-interface Job {
-  readonly work: () => Promise<void>;
-  /** It did not, or not surely, happen. */
-  readonly refuse: (error: unknown) => void;
-}
-
-/** For how long a workspace stands still where the stream does not answer. */
-const PATIENCE_MS = 5000;
-/** For how long what another region did may take to come here before it is acked without. */
-const ARRIVAL_MS = 2000;
-/** So many messages go to another region at once. */
-const MAX_FORWARDED = 500;
 /** So many messages wait for the stream where it gives the order. */
 const MAX_WAITING = 10_000;
-/** So often others may be first before a state is given up. */
-const ROLLUP_TRIES = 8;
-/** So often it is all read again for a state that must have its place among what others write. */
-const WHOLE_TRIES = 4;
-
-/** The shard could not write it. */
-export class NotCommittedError extends Error {
-  override readonly name = 'NotCommittedError';
-}
 
 /** The actor of one workspace: orders what its clients send, makes it durable, tells everyone. */
 export class Workspace implements Committer {
@@ -115,18 +95,9 @@ export class Workspace implements Committer {
   #replica: Replica | undefined;
   #intake: Intake | undefined;
   #waiting: Submission[] = [];
-  /** Those that wait for their turn. */
-  #jobs: Job[] = [];
-  /** A job is under way. */
-  #isBusy = false;
-  /** What the job has to be written next. */
-  #prepared: Step | undefined;
-  /** Being written. */
-  #step: Step | undefined;
-  #down = false;
-  #quiet: (() => void)[] = [];
-  /** Called when something has come in. */
-  #arrived: (() => void) | undefined;
+  readonly #turns: Turns;
+  /** Made when it is needed: most workspaces never do. */
+  #madeOrder: Order | undefined;
 
   constructor(id: WorkspaceId, stored: Stored, edge: Edge) {
     this.id = id;
@@ -134,6 +105,13 @@ export class Workspace implements Committer {
     this.#state = stored.state;
     this.#wholes = new Wholes(stored.state.strategy);
     this.#edge = edge;
+    this.#turns = new Turns(id, {
+      schedule: () => edge.schedule(this),
+      nextStep: () => this.#nextStep(),
+      isWaiting: () => this.#waiting.length > 0 || this.#replica?.inbox.isEmpty === false,
+      wentDown: () => this.#refuseWaiting(),
+      failed: (error) => edge.failed(id, error),
+    });
     this.#replicate(stored);
   }
 
@@ -158,14 +136,14 @@ export class Workspace implements Committer {
 
   /** Nothing is waiting or under way. */
   get isIdle(): boolean {
-    const isAtRest = this.#step === undefined && !this.#isBusy && this.#jobs.length === 0;
+    const isAtRest = this.#turns.isAtRest && !this.#turns.hasJobs;
     const isDone = this.#replica === undefined || (this.#replica.outbox.isEmpty && this.#replica.inbox.isEmpty);
     return isAtRest && isDone && !this.#isUntidy && this.#waiting.length === 0 && this.#deliveries.isEmpty;
   }
 
   /** A write has failed: what is on disk may differ from what is in memory until `resume`. */
   get isDown(): boolean {
-    return this.#down;
+    return this.#turns.isDown;
   }
 
   /** The last message that this cluster published whose effect is here, or will be at once. */
@@ -180,7 +158,7 @@ export class Workspace implements Committer {
 
   /** As {@link isLost}; or something is on its way there, or has yet to be made durable. */
   get isUnpublished(): boolean {
-    const isInHand = this.#waiting.length > 0 || this.#jobs.length > 0 || this.#isBusy;
+    const isInHand = this.#waiting.length > 0 || this.#turns.hasJobs;
     return isInHand || this.isLost || this.#replica?.outbox.isEmpty === false;
   }
 
@@ -191,11 +169,8 @@ export class Workspace implements Committer {
   async catchUp(): Promise<void> {
     this.#replica?.resume();
     await this.#replica?.inbox.catchUp();
-    if (this.#down || (this.#replica?.inbox.isEmpty !== false && !this.#isBusy && this.#step === undefined)) return;
-    await new Promise<void>((resolve) => {
-      this.#quiet.push(resolve);
-      this.#edge.schedule(this);
-    });
+    if (this.isDown || (this.#replica?.inbox.isEmpty !== false && this.#turns.isAtRest)) return;
+    await this.#turns.quiet();
   }
 
   /**
@@ -205,7 +180,7 @@ export class Workspace implements Committer {
    * @throws StreamUnavailableError, NotCommittedError
    */
   async takeIn(sequence: number): Promise<number> {
-    if (this.#down) throw new NotCommittedError(this.id);
+    if (this.isDown) throw new NotCommittedError(this.id);
     let upTo = 0;
     // As a rule it has come in already.
     if ((this.mark?.sequence ?? 0) < sequence) await this.#replica?.inbox.catchUp();
@@ -218,12 +193,7 @@ export class Workspace implements Committer {
 
   /** The stream is not the one that it was: all that it has is to be taken in, and what is here is to be published. */
   forgetStream(): Promise<void> {
-    return this.#exclusively(async (replica, intake) => {
-      await intake.takeAll();
-      await replica.forget();
-      if (this.#state.position > 0) replica.lose();
-      await this.#commit({ writes: replica.writes(this.#state.position, false), committed: () => undefined });
-    });
+    return this.#kept((upkeep) => upkeep.forgetStream());
   }
 
   /**
@@ -232,14 +202,7 @@ export class Workspace implements Committer {
    * @throws StreamUnavailableError where it is not surely in
    */
   publishCopy(source: Source): Promise<void> {
-    return this.#exclusively(async (replica, intake) => {
-      await intake.takeAll();
-      if (this.#state.position === 0) return;
-      const isPublished = await this.whenPublished(this.#state.position);
-      if (!isPublished) throw new StreamUnavailableError(`${this.id} could not be copied`);
-      if (await this.#publishWhole(replica, intake, source)) return;
-      await this.#publishAll(replica, intake, source);
-    });
+    return this.#kept((upkeep) => upkeep.publishCopy(source));
   }
 
   /** Resolves when the stream has the record at this position, and all before; false where that takes too long. */
@@ -250,7 +213,7 @@ export class Workspace implements Committer {
   /** Goes on from what is on disk after a failed write, and tells everyone what that write did if it happened after all. */
   resume(stored: Stored): void {
     this.#state.isEnding = true; // a compaction of it must not go on
-    this.#down = false;
+    this.#turns.resume();
     this.#became(stored.state, this.#state.epoch, this.#state.strategy);
     this.#replica?.close();
     this.#replicate(stored);
@@ -267,7 +230,7 @@ export class Workspace implements Committer {
 
   /** Finds what it has missed without being told. */
   async audit(): Promise<void> {
-    if (this.#down || this.#replica?.isConnected !== true) return;
+    if (this.isDown || this.#replica?.isConnected !== true) return;
     try {
       await this.#replica.inbox.audit();
     } catch (error) {
@@ -283,7 +246,7 @@ export class Workspace implements Committer {
   submit(submission: Submission): void {
     const { replication } = this.#edge;
     const isFull = replication !== undefined && (replication.budget.isExhausted || this.#waiting.length >= MAX_WAITING);
-    if (this.#down || isFull) {
+    if (this.isDown || isFull) {
       submission.settle(UNAVAILABLE);
       return;
     }
@@ -315,11 +278,7 @@ export class Workspace implements Committer {
    * @param source what is on disk; nothing is removed from it meanwhile
    */
   rollUp(source: Source): Promise<void> {
-    return this.#exclusively(async (replica, intake) => {
-      await intake.takeAll();
-      if (!this.#isRollupDue || !(await this.whenPublished(this.#state.position))) return;
-      await this.#publishWhole(replica, intake, source);
-    });
+    return this.#kept((upkeep) => upkeep.rollUp(source));
   }
 
   /**
@@ -327,44 +286,23 @@ export class Workspace implements Committer {
    * @param source what is on disk; nothing is removed from it meanwhile
    */
   recover(source: Source): Promise<void> {
-    return this.#exclusively(async (replica, intake) => {
-      await replica.inbox.catchUp();
-      await intake.takeAll();
-      if (!replica.isLost) return;
-      if (this.#state.position > 0) await this.#publishAll(replica, intake, source);
-      // What the stream has gives the order, where it has everything.
-      if (this.#isLinearised && !replica.streamForgets) await this.#startOver();
-      const { position } = this.#state;
-      this.#replica?.recovered();
-      await this.#commit({ writes: this.#replica?.writes(position, false) ?? [], committed: () => undefined });
-    });
-  }
-
-  turnBroken(error: unknown): void {
-    this.#edge.failed(this.id, error);
-    this.#goDown();
+    return this.#kept((upkeep) => upkeep.recover(source));
   }
 
   takeTurn(): readonly Write[] | undefined {
-    const prepared = this.#prepared;
-    this.#prepared = undefined;
-    // The next step may be a job, which begins at once and may prepare its first one.
-    this.#step = prepared ?? (this.#isBusy || this.#down ? undefined : this.#nextStep());
-    return this.#step?.writes;
+    return this.#turns.takeTurn();
+  }
+
+  turnBroken(error: unknown): void {
+    this.#turns.turnBroken(error);
   }
 
   turnCommitted(): void {
-    const step = this.#step;
-    this.#step = undefined;
-    step?.committed();
-    // What came while a job was under way, or stands behind one, asked for a turn in vain.
-    if (this.#hasMore) this.#edge.schedule(this);
-    else this.#atRest();
+    this.#turns.turnCommitted();
   }
 
   turnFailed(): void {
-    if (this.#step !== undefined) this.#goDown();
-    else this.#atRest();
+    this.#turns.turnFailed();
   }
 
   get #isLinearised(): boolean {
@@ -373,11 +311,6 @@ export class Workspace implements Committer {
 
   get #isUntidy(): boolean {
     return this.#replica?.isUntidy === true;
-  }
-
-  get #hasMore(): boolean {
-    if (this.#isBusy || this.#down) return false;
-    return this.#waiting.length > 0 || this.#jobs.length > 0 || this.#replica?.inbox.isEmpty === false;
   }
 
   get #isRollupDue(): boolean {
@@ -390,7 +323,7 @@ export class Workspace implements Committer {
     if (replication === undefined) return;
     const replica = new Replica(this.id, replication, checkpoint, isMarked, {
       arrived: () => {
-        this.#arrived?.();
+        this.#madeOrder?.arrived();
         this.#edge.schedule(this);
       },
       published: () => this.#published(),
@@ -404,7 +337,7 @@ export class Workspace implements Committer {
       get state() {
         return workspace.#state;
       },
-      commit: (absorption: Absorption) => this.#commit(this.#stepOf(absorption, undefined)),
+      commit: (absorption: Absorption) => this.#turns.commit(this.#stepOf(absorption, undefined)),
       change: (change: Change) => this.#change(change),
     };
     this.#intake = new Intake(target, historyWork, (error) => this.#edge.failed(this.id, error));
@@ -415,15 +348,10 @@ export class Workspace implements Committer {
   }
 
   #nextStep(): Step | undefined {
-    const job = this.#jobs.shift();
-    if (job !== undefined) {
-      void this.#run(job);
-      return undefined;
-    }
     const absorption = this.#intake?.takeOrdinary();
     if (this.#replica?.inbox.isEmpty === false) {
       // What stopped it is taken with the workspace standing still.
-      this.#jobs.push({ work: async () => void (await this.#intake?.takeAll()), refuse: () => undefined });
+      this.#turns.enqueue({ work: async () => void (await this.#intake?.takeAll()), refuse: () => undefined });
       return absorption && this.#stepOf(absorption, undefined);
     }
     if (this.#waiting.length > 0) return this.#plan(absorption);
@@ -436,15 +364,15 @@ export class Workspace implements Committer {
   #plan(absorption: Absorption | undefined): Step | undefined {
     if (this.#isLinearised) {
       const { home } = this.#edge;
-      const work = home === undefined ? () => this.#linearise() : () => this.#forward(home);
-      this.#jobs.push({ work, refuse: () => undefined });
+      const work = home === undefined ? () => this.#order.linearise() : () => this.#order.forward(home);
+      this.#turns.enqueue({ work, refuse: () => undefined });
       return absorption && this.#stepOf(absorption, undefined);
     }
     const sorted = this.#sort(this.#waiting.splice(0));
     const plan = this.#planOf(sorted);
     const position = absorption?.position ?? this.#state.position;
     if (!(plan instanceof Promise)) return this.#stepOf(absorption, this.#turnOf(sorted, plan, position));
-    void this.#run({
+    void this.#turns.run({
       work: async () => {
         let turn: Turn | undefined;
         try {
@@ -453,7 +381,7 @@ export class Workspace implements Committer {
           this.#edge.failed(this.id, error);
           settleUnavailable(sorted);
         }
-        await this.#commit(this.#stepOf(absorption, turn));
+        await this.#turns.commit(this.#stepOf(absorption, turn));
       },
       refuse: () => undefined, // the step has told its senders
     });
@@ -469,58 +397,28 @@ export class Workspace implements Committer {
     }
   }
 
-  /** Where every pod must see the same order, the stream gives it: what is waiting is durable there before it is here. */
-  async #linearise(): Promise<void> {
-    const submissions: Submission[] = [];
-    let turn: Turn | undefined;
-    try {
-      for (let isIn = false; !isIn; ) {
-        await this.#intake?.takeAll();
-        submissions.push(...this.#waiting.splice(0));
+  get #order(): Order {
+    const workspace = this;
+    this.#madeOrder ??= new Order({
+      id: this.id,
+      get strategy() {
+        return workspace.strategy;
+      },
+      get replica() {
+        return workspace.#replica;
+      },
+      get intake() {
+        return workspace.#intake;
+      },
+      take: (most) => this.#waiting.splice(0, most),
+      plan: async (submissions) => {
         const sorted = this.#sort(submissions);
-        turn = this.#turnOf(sorted, await this.strategy.plan(sorted.accepted, sorted.time), this.#state.position);
-        const { write } = turn;
-        isIn = write === undefined || (await this.#replica?.publishNext(write.envelope, undefined, Infinity)) !== false;
-      }
-    } catch (error) {
-      for (const { settle } of submissions) settle(UNAVAILABLE);
-      throw error;
-    }
-    if (turn !== undefined) await this.#commit(this.#linearisedStep(turn));
-  }
-
-  /** Where another region gives the order, what is waiting is sent there. When it is acked it has come back, as a rule. */
-  async #forward(home: Home): Promise<void> {
-    const submissions = this.#waiting.splice(0, MAX_FORWARDED);
-    let outcomes: readonly Outcome[] = [];
-    try {
-      outcomes = await home.submit(this.id, submissions);
-      const heads = outcomes.findLast((outcome) => outcome.ok)?.heads;
-      if (heads !== undefined) await this.#arrival(() => this.strategy.since(heads) !== null);
-    } finally {
-      const heads = this.strategy.heads();
-      for (const [i, { settle }] of submissions.entries()) {
-        const outcome = outcomes[i] ?? UNAVAILABLE;
-        settle(outcome.ok ? { ok: true, heads } : outcome);
-      }
-    }
-  }
-
-  /** Takes in what comes until this holds, or it has taken long. */
-  async #arrival(isHere: () => boolean): Promise<void> {
-    const end = performance.now() + ARRIVAL_MS;
-    for (;;) {
-      await this.#intake?.takeAll();
-      const left = end - performance.now();
-      if (isHere() || left <= 0) return;
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, left);
-        this.#arrived = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
+        const plan = await this.strategy.plan(sorted.accepted, sorted.time);
+        return this.#turnOf(sorted, plan, this.#state.position);
+      },
+      commit: (turn) => this.#turns.commit(this.#linearisedStep(turn)),
+    });
+    return this.#madeOrder;
   }
 
   #sort(submissions: readonly Submission[]): Sorted {
@@ -604,11 +502,11 @@ export class Workspace implements Committer {
 
   #control(plan: PlanControl): Promise<Outcome> {
     return new Promise((settle) => {
-      if (this.#down || this.#replica?.isConnected === false) {
+      if (this.isDown || this.#replica?.isConnected === false) {
         settle(UNAVAILABLE);
         return;
       }
-      this.#enqueue({ work: async () => settle(await this.#carryOut(plan)), refuse: () => settle(UNAVAILABLE) });
+      this.#turns.enqueue({ work: async () => settle(await this.#carryOut(plan)), refuse: () => settle(UNAVAILABLE) });
     });
   }
 
@@ -616,10 +514,10 @@ export class Workspace implements Committer {
     return new Promise((settle) => {
       const work = async () => {
         const outcome = await ask();
-        if (outcome.ok) await this.#arrival(isHere);
+        if (outcome.ok) await this.#order.arrival(isHere);
         settle(outcome);
       };
-      this.#enqueue({ work, refuse: () => settle(UNAVAILABLE) });
+      this.#turns.enqueue({ work, refuse: () => settle(UNAVAILABLE) });
     });
   }
 
@@ -637,7 +535,7 @@ export class Workspace implements Committer {
   }
 
   #change(change: Change): Promise<void> {
-    return this.#commit({
+    return this.#turns.commit({
       writes: [...change.writes, ...(this.#replica?.writes(change.position, false) ?? [])],
       committed: () => {
         const { strategy, epoch } = this.#state;
@@ -669,7 +567,7 @@ export class Workspace implements Committer {
     if (isDeleted) broadcaster.dismiss(this.id, CLOSE.deleted, 'the workspace has been deleted');
     else broadcaster.dismiss(this.id, CLOSE.restart, JSON.stringify({ retry_after_ms: 0 }));
     // They were sent to what is no more.
-    for (const submission of this.#waiting.splice(0)) submission.settle(UNAVAILABLE);
+    this.#refuseWaiting();
   }
 
   /** Forgets what is here, and takes what the stream has, in the order in which that has it. */
@@ -678,7 +576,7 @@ export class Workspace implements Committer {
     before.isEnding = true;
     const state = before.empty();
     const stored = { state, checkpoint: NO_CHECKPOINT, unpublished: [], isMarked: true };
-    await this.#commit({
+    await this.#turns.commit({
       writes: [{ kind: 'clearing', workspace: this.id }, ...(this.#replica?.writes(0, false) ?? [])],
       committed: () => {
         this.#state = state;
@@ -692,44 +590,9 @@ export class Workspace implements Committer {
     this.#dismissAll(false);
   }
 
-  /** Publishes a message that stands for all before it; false where others were first, again and again. */
-  async #publishWhole(replica: Replica, intake: Intake, source: Source): Promise<boolean> {
-    const stored = await readStoredState(this.id, source);
-    const records = [...stored.records];
-    for (let n = 0; n < ROLLUP_TRIES; n += 1) {
-      const came = await intake.takeAll();
-      if (came === undefined) return false;
-      records.push(...came.map(({ envelope }) => envelope));
-      const message = await this.#stateMessage({ ...stored, records });
-      if (await replica.publishNext(message, 'summary', PATIENCE_MS)) return true;
-    }
-    return false;
-  }
-
-  /** Publishes all that is here: anywhere, where the order does not matter or the stream is read from the start afterwards. */
-  async #publishAll(replica: Replica, intake: Intake, source: Source): Promise<void> {
-    if (!this.#isLinearised || !replica.streamForgets) {
-      const message = await this.#stateMessage(await readStoredState(this.id, source));
-      return replica.publishAnywhere(message, PATIENCE_MS);
-    }
-    for (let n = 0; n < WHOLE_TRIES; n += 1) if (await this.#publishWhole(replica, intake, source)) return;
-    throw new StreamUnavailableError(`others keep writing to ${this.id}`); // it is tried again
-  }
-
-  async #stateMessage(stored: StoredState): Promise<Uint8Array> {
-    const { epoch } = this.#state;
-    return encodeEnvelope({
-      kind: STATE_KIND,
-      epoch,
-      time: this.#edge.now(),
-      data: await encodeStoredState(stored),
-      ops: [],
-    });
-  }
-
   #exclusively(work: (replica: Replica, intake: Intake) => Promise<void>): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#enqueue({
+      this.#turns.enqueue({
         work: async () => {
           if (this.#replica !== undefined && this.#intake !== undefined) await work(this.#replica, this.#intake);
           resolve();
@@ -739,70 +602,37 @@ export class Workspace implements Committer {
     });
   }
 
-  #enqueue(job: Job): void {
-    if (this.#down) {
-      job.refuse(new NotCommittedError(this.id));
-      return;
-    }
-    this.#jobs.push(job);
-    this.#edge.schedule(this);
-  }
-
-  async #run({ work, refuse }: Job): Promise<void> {
-    this.#isBusy = true;
-    try {
-      await work();
-    } catch (error) {
-      refuse(error);
-      this.#unavailable(error);
-    }
-    this.#isBusy = false;
-    if (this.#hasMore) this.#edge.schedule(this);
-    else this.#atRest();
-  }
-
-  /** What passes is no reason to stop; the rest is. */
-  #unavailable(error: unknown): void {
-    if (error instanceof NotCommittedError || error instanceof StreamUnavailableError) return;
-    this.#edge.failed(this.id, error);
-    this.#goDown();
-  }
-
-  #commit({ writes, committed, failed }: Pick<Step, 'writes' | 'committed'> & Partial<Step>): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (this.#down) {
-        failed?.();
-        reject(new NotCommittedError(this.id));
-        return;
-      }
-      this.#prepared = {
-        writes,
-        committed: () => {
-          committed();
-          resolve();
-        },
-        failed: () => {
-          failed?.();
-          reject(new NotCommittedError(this.id));
-        },
-      };
-      this.#edge.schedule(this);
+  #kept(work: (upkeep: Upkeep) => Promise<void>): Promise<void> {
+    return this.#exclusively((replica, intake) => {
+      const workspace = this;
+      return work(
+        new Upkeep({
+          id: this.id,
+          get state() {
+            return workspace.#state;
+          },
+          get replica() {
+            return workspace.#replica ?? replica;
+          },
+          get intake() {
+            return workspace.#intake ?? intake;
+          },
+          get isLinearised() {
+            return workspace.#isLinearised;
+          },
+          get isRollupDue() {
+            return workspace.#isRollupDue;
+          },
+          now: this.#edge.now,
+          commit: (step) => this.#turns.commit(step),
+          startOver: () => this.#startOver(),
+        }),
+      );
     });
   }
 
-  #goDown(): void {
-    this.#down = true;
-    for (const step of [this.#step, this.#prepared]) step?.failed();
-    this.#step = undefined;
-    this.#prepared = undefined;
+  #refuseWaiting(): void {
     for (const { settle } of this.#waiting.splice(0)) settle(UNAVAILABLE);
-    for (const { refuse } of this.#jobs.splice(0)) refuse(new NotCommittedError(this.id));
-    this.#atRest();
-  }
-
-  #atRest(): void {
-    if (this.#isBusy) return;
-    for (const resolve of this.#quiet.splice(0)) resolve();
   }
 }
 

@@ -18,8 +18,9 @@ import type { Source } from './source.ts';
 import { readHistory } from './stored-history.ts';
 import { decodeStreamFacts, encodeStreamFacts, goesOn, NO_STREAM, type StreamFacts } from './stream-facts.ts';
 import type { Outcome } from './submission.ts';
+import { NotCommittedError } from './turns.ts';
 import { countUnpublished, type Unpublished } from './unpublished.ts';
-import { NotCommittedError, type Stored, type Update, Workspace, type WorkspaceLimits } from './workspace.ts';
+import { type Stored, type Update, Workspace, type WorkspaceLimits } from './workspace.ts';
 import { type StateOptions, WorkspaceState } from './workspace-state.ts';
 
 interface Options {
