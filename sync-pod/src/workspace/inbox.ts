@@ -18,8 +18,8 @@ interface Edge {
   readonly arrived: () => void;
   /** Whether it was published here; asked once for each message. */
   readonly isEcho: (id: string) => boolean;
-  /** What was in the stream before the first message that came here is here, too. */
-  readonly isWhole: () => boolean;
+  /** Says something where what was in the stream before the first message that came here may not be here. */
+  readonly lacks: () => string | undefined;
   /** The stream no longer has what it had: all that it has comes again, from the first message on. */
   readonly streamLost: () => void;
   /** Messages were missing, and are being fetched. */
@@ -165,7 +165,7 @@ export class Inbox {
   #accept(message: StreamMessage): void {
     const { origin, sequence, id, rollup, after } = message;
     // From another region it may say what some messages said that never came here.
-    const isSummary = rollup === 'summary' && this.#edge.isWhole();
+    const isSummary = rollup === 'summary' && this.#edge.lacks() === undefined;
     const isComplete = isSummary && after !== undefined && after === this.#frontier.get(origin)?.id;
     this.#frontier.set(origin, { sequence, id });
     const isKnown = this.#edge.isEcho(id) || isComplete;

@@ -87,7 +87,7 @@ export class Replica {
       passed: (message) => this.#passed(message),
       arrived: edge.arrived,
       isEcho: (id) => this.#isEcho(id),
-      isWhole: () => replication.lacks() === undefined,
+      lacks: replication.lacks,
       streamLost: () => {
         this.lose();
         edge.arrived();

@@ -321,13 +321,14 @@ export class Workspace implements Committer {
   #replicate({ checkpoint, unpublished, isMarked, state }: Stored): void {
     const { replication, historyWork } = this.#edge;
     if (replication === undefined) return;
+    const failed = (error: unknown) => this.#edge.failed(this.id, error);
     const replica = new Replica(this.id, replication, checkpoint, isMarked, {
       arrived: () => {
         this.#madeOrder?.arrived();
         this.#edge.schedule(this);
       },
       published: () => this.#published(),
-      failed: (error) => this.#edge.failed(this.id, error),
+      failed,
     });
     this.#replica = replica;
     const workspace = this;
@@ -340,7 +341,7 @@ export class Workspace implements Committer {
       commit: (absorption: Absorption) => this.#turns.commit(this.#stepOf(absorption, undefined)),
       change: (change: Change) => this.#change(change),
     };
-    this.#intake = new Intake(target, historyWork, (error) => this.#edge.failed(this.id, error));
+    this.#intake = new Intake(target, historyWork, failed);
     replica.inbox.open();
     // It has grown without the stream, or the stream was lost and then this pod ended.
     if (checkpoint.marks.size === 0 && state.position > 0) replica.lose();
