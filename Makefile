@@ -31,7 +31,7 @@ test: check .cache/python/.installed ## Run every test
 	@npm run --silent tools
 	@npm run --silent test
 
-test-long: node_modules/.package-lock.json ## Run the tests of crashes and outages for many more rounds and minutes (15 minutes)
+test-long: node_modules/.package-lock.json ## Run the tests of crashes and outages for many more rounds and minutes (20 minutes)
 	@npm run --silent build
 	@npm run --silent tools
 	@CRASH_ROUNDS=30 OUTAGE_SECONDS=60 npm run --silent test -- crash outage regions
