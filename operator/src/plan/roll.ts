@@ -18,7 +18,9 @@ const NONE: Roll = { actions: [], outdated: 0, reason: undefined, waitsFor: unde
 
 /**
  * A pod is made anew when every other one is ready and the stream has all that it has. One that is not ready anyway, or cannot
- * reach the stream, is made anew at once: its volumes keep what it has, and waiting would be in vain where the change mends it.
+ * reach the stream, is made anew without that: its volumes keep what it has, and waiting would be in vain where the change mends
+ * it. But while those that are as the spec says do not become ready, no pod that runs follows them: what keeps all pods from
+ * being ready may pass, as an outage of NATS does, and a change that breaks pods does not.
  */
 export function planRoll(facts: Facts, scale: Scale): Roll {
   const { statefulSet, pods } = facts;
@@ -39,8 +41,11 @@ export function planRoll(facts: Facts, scale: Scale): Roll {
     actions: [{ kind: 'replace', pod, reason: `${reasonOf(pod.template, template)}${why}` }],
     waitsFor: `${pod.name} starts`,
   });
-  const broken = outdated.find((pod) => !pod.isReady && pod.control?.draining !== true);
-  if (broken !== undefined) return replace(broken, '; it was not ready');
+  const broken = outdated.filter((pod) => !pod.isReady && pod.control?.draining !== true);
+  const areAllThere = pods.length >= statefulSet.replicas;
+  const isProven = areAllThere && pods.every((pod) => outdated.includes(pod) || pod.isReady);
+  const hopeless = broken.find(({ problem }) => problem !== undefined) ?? (isProven ? broken[0] : undefined);
+  if (hopeless !== undefined) return replace(hopeless, '; it was not ready');
   const estranged = outdated.find((pod) => pod.isEstranged);
   if (estranged !== undefined && pods.every((pod) => pod.isReady)) {
     return replace(estranged, '; it does not know the token of the operator');
@@ -50,8 +55,9 @@ export function planRoll(facts: Facts, scale: Scale): Roll {
     return { ...roll, waitsFor: 'fewer pods are made first' };
   }
   const victim = outdated.find(({ control }) => control?.draining) ?? outdated.at(-1) ?? first;
-  if (pods.length < statefulSet.replicas) return { ...roll, waitsFor: 'every pod is to be there' };
-  const unready = pods.find((pod) => pod !== victim && !pod.isReady);
+  if (!areAllThere) return { ...roll, waitsFor: 'every pod is to be there' };
+  const unreadies = pods.filter((pod) => pod !== victim && !pod.isReady);
+  const unready = unreadies.find((pod) => !outdated.includes(pod)) ?? unreadies[0];
   if (unready !== undefined) return { ...roll, waitsFor: `${unready.name} is to become ready` };
 
   const handOver = handOverOf(victim);

@@ -109,6 +109,16 @@ describe('without waiting for it to hand over, because its volumes keep what it 
     ]);
   });
 
+  test('those that are not ready do not follow one that does not become ready, unless they do not run anyway', () => {
+    const unready = (ordinal: number, pod: Partial<PodFacts> = {}) => podOf(ordinal, { ...OLD, isReady: false, ...pod });
+    const newest = podOf(2, { isReady: false, problem: 'sync-pod: ImagePullBackOff' });
+    expect(roll([unready(0), unready(1), newest])).toMatchObject({ actions: [], waitsFor: 'c-2 is to become ready' });
+    expect(roll([unready(0), unready(1), podOf(2)]).actions).toMatchObject([{ kind: 'replace', pod: { name: 'c-0' } }]);
+    expect(roll([unready(0), unready(1)]).actions).toEqual([]);
+    const ended = unready(1, { problem: 'sync-pod: CrashLoopBackOff' });
+    expect(roll([unready(0), ended, newest]).actions).toMatchObject([{ kind: 'replace', pod: { name: 'c-1' } }]);
+  });
+
   test('one that is not ready is made anew also while there are to be fewer pods: it has to hand over', () => {
     const last = podOf(2, { ...OLD, isReady: false, control: undefined });
     expect(roll([podOf(0), podOf(1), last], {}, { replicas: 2 }).actions).toMatchObject([{ kind: 'replace' }]);
