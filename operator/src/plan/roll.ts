@@ -47,7 +47,7 @@ export function planRoll(facts: Facts, scale: Scale): Roll {
   const hopeless = broken.find(({ problem }) => problem !== undefined) ?? (isProven ? broken[0] : undefined);
   if (hopeless !== undefined) return replace(hopeless, '; it was not ready');
   const estranged = outdated.find((pod) => pod.isEstranged);
-  if (estranged !== undefined && pods.every((pod) => pod.isReady)) {
+  if (estranged !== undefined && areAllThere && pods.every((pod) => pod.isReady)) {
     return replace(estranged, '; it does not know the token of the operator');
   }
 

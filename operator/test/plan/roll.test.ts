@@ -110,7 +110,8 @@ describe('without waiting for it to hand over, because its volumes keep what it 
   });
 
   test('those that are not ready do not follow one that does not become ready, unless they do not run anyway', () => {
-    const unready = (ordinal: number, pod: Partial<PodFacts> = {}) => podOf(ordinal, { ...OLD, isReady: false, ...pod });
+    const unready = (ordinal: number, pod: Partial<PodFacts> = {}) =>
+      podOf(ordinal, { ...OLD, isReady: false, ...pod });
     const newest = podOf(2, { isReady: false, problem: 'sync-pod: ImagePullBackOff' });
     expect(roll([unready(0), unready(1), newest])).toMatchObject({ actions: [], waitsFor: 'c-2 is to become ready' });
     expect(roll([unready(0), unready(1), podOf(2)]).actions).toMatchObject([{ kind: 'replace', pod: { name: 'c-0' } }]);
@@ -128,6 +129,7 @@ describe('without waiting for it to hand over, because its volumes keep what it 
     const strange = (ordinal: number) => podOf(ordinal, { ...OLD, control: undefined, isEstranged: true });
     expect(roll([strange(0), strange(1), podOf(2)]).actions).toMatchObject([{ kind: 'replace', pod: { name: 'c-0' } }]);
     expect(roll([strange(0), strange(1), podOf(2, { isReady: false })]).actions).toEqual([]);
+    expect(roll([strange(0), strange(1)])).toMatchObject({ actions: [], waitsFor: 'every pod is to be there' });
   });
 
   test('one that cannot reach the stream is made anew: the change may be what mends that', () => {
