@@ -1,6 +1,7 @@
 import type { Cluster } from '../api/cluster.ts';
 import { KINDS, type Kind, kindOf } from '../kube/kinds.ts';
 import { type KubeObject, keyOf, type ObjectRef } from '../kube/object.ts';
+import type { StoredObject } from '../kube/stored-object.ts';
 import type { Action } from '../plan/action.ts';
 import { CHANGED, MISSING, UNCHECKED } from '../plan/objects.ts';
 import { type PodControl, PodControlError } from '../pods/pod-control.ts';
@@ -52,7 +53,7 @@ export class Effects {
     const { client, pods, told } = this.#parts;
     switch (action.kind) {
       case 'apply':
-        return this.#apply(cluster, action.object, action.reason);
+        return this.#apply(cluster, action);
       case 'delete': {
         const { object, isOrphaning, reason } = action;
         const propagation = isOrphaning ? 'Orphan' : 'Background';
@@ -96,9 +97,17 @@ export class Effects {
     }
   }
 
-  async #apply(cluster: Cluster, object: KubeObject, reason: string): Promise<void> {
+  async #apply(cluster: Cluster, { object, onlyAs, reason }: Extract<Action, { kind: 'apply' }>): Promise<void> {
     const { client, applied, told } = this.#parts;
-    const found = await client.apply(object);
+    const resourceVersion = onlyAs === undefined ? {} : { resourceVersion: onlyAs };
+    let found: StoredObject;
+    try {
+      found = await client.apply({ ...object, metadata: { ...object.metadata, ...resourceVersion } });
+    } catch (error) {
+      // It has changed since it was seen, and is looked at again as soon as that is seen.
+      if (onlyAs !== undefined && error instanceof ApiError && error.isConflict) return;
+      throw error;
+    }
     applied.add(keyOf(cluster), object, found);
     if (reason === UNCHECKED) return;
     const [word, verb] =

@@ -34,13 +34,19 @@ export function planObjects(
   const applies = desired.flatMap((object): Action[] => {
     const key = kindAndName(object);
     const reason = reasonOf(object, found.get(key), applied.get(key));
-    return reason === undefined ? [] : [{ kind: 'apply', object, reason }];
+    return reason === undefined ? [] : [{ kind: 'apply', object, ...onlyAs(found.get(key)), reason }];
   });
   const deletes = observed.flatMap((object): Action[] => {
     if (wanted.has(kindAndName(object)) || object.metadata.deletionTimestamp !== undefined) return [];
     return [{ kind: 'delete', object, isOrphaning: false, reason: 'the cluster no longer has it' }];
   });
   return [...applies, ...deletes];
+}
+
+/** Pods that come or go may have done so since a StatefulSet was seen: who is late must not take one away again. */
+function onlyAs(found: KubeObject | undefined): { readonly onlyAs?: string } {
+  const version = found?.kind === 'StatefulSet' ? found.metadata.resourceVersion : undefined;
+  return version === undefined ? {} : { onlyAs: version };
 }
 
 /** What names an object among those of one cluster. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { KubeObject } from '../../src/kube/object.ts';
 import type { Facts } from '../../src/observed/facts.ts';
-import { appliedOf, kindAndName } from '../../src/plan/objects.ts';
+import { appliedOf, kindAndName, UNCHECKED } from '../../src/plan/objects.ts';
 import { planCluster } from '../../src/plan/plan.ts';
 import { claimOf, controlOf, factsOf, podOf } from '../facts.ts';
 
@@ -50,6 +50,15 @@ test('what is as it was left is left alone, whatever its status and version', ()
 test('what somebody has changed is put back', () => {
   const changed = found(SERVICE, { spec: { ports: [1] } });
   expect(planOf([found(SET), changed])).toEqual(['apply Service: somebody has changed it']);
+});
+
+test('a StatefulSet is applied only as it was seen, and what has no pods however it is', () => {
+  const seen = [SET, SERVICE].map((one) => found(one));
+  const { actions } = planCluster(factsOf(), () => [SET, SERVICE], seen, new Map());
+  expect(actions).toEqual([
+    { kind: 'apply', object: SET, onlyAs: '7', reason: UNCHECKED },
+    { kind: 'apply', object: SERVICE, reason: UNCHECKED },
+  ]);
 });
 
 test('labels and annotations that others have added stay', () => {
