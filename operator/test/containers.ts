@@ -18,6 +18,7 @@ const podShape = z.looseObject({
     containers: z.array(
       z.looseObject({
         name: z.string(),
+        image: z.string(),
         env: z
           .array(
             z.looseObject({
@@ -56,6 +57,7 @@ export class Containers {
   readonly #dir: string;
   readonly #running = new Map<string, Running>();
   readonly #ending = new Map<string, Promise<void>>();
+  readonly #brokenImages = new Set<string>();
   #isStopped = false;
   #following: Promise<void> = Promise.resolve();
 
@@ -72,6 +74,16 @@ export class Containers {
     containers.#following = containers.#follow();
     containers.#following.catch(() => {}); // `stop` tells
     return containers;
+  }
+
+  /** From now on no node gets this image: what has it does not start. */
+  breakImage(image: string): void {
+    this.#brokenImages.add(image);
+  }
+
+  /** The uid of a pod, as long as it runs. */
+  uid(pod: string): string | undefined {
+    return this.#running.get(pod)?.uid;
   }
 
   /** The address of a pod that runs. */
@@ -109,7 +121,10 @@ export class Containers {
     await rm(this.#dir, { recursive: true, force: true });
   }
 
-  #stateOf({ metadata: { name, labels } }: StoredObject): PodState {
+  #stateOf(pod: StoredObject): PodState {
+    const { name, labels } = pod.metadata;
+    const broken = podShape.parse(pod).spec.containers.find(({ image }) => this.#brokenImages.has(image));
+    if (broken !== undefined) return { waiting: 'ImagePullBackOff', message: `there is no ${broken.image}` };
     if (!isRun(labels)) return 'ready';
     return this.#running.get(name)?.isReady === true ? 'ready' : 'not ready';
   }

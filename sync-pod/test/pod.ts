@@ -18,10 +18,10 @@ import type { z } from 'zod';
 export const SECRET = 'a secret for tests that is long enough';
 
 /** A token for tests; claims override the defaults. */
-export function token(claims: Record<string, unknown> = {}): Promise<string> {
+export function token(claims: Record<string, unknown> = {}, secret = SECRET): Promise<string> {
   return new SignJWT({ sub: 'alice', scopes: ['admin'], ...claims })
     .setProtectedHeader({ alg: 'HS256' })
-    .sign(new TextEncoder().encode(SECRET));
+    .sign(new TextEncoder().encode(secret));
 }
 
 interface PodOptions {

@@ -50,6 +50,14 @@ export class ClusterFixture {
     return clusterStatus.parse(object?.status ?? {}).conditions?.find((condition) => condition.type === type);
   }
 
+  /** The notes of Events about the cluster that have this reason, in the order of time. */
+  async notes(reason: string): Promise<string[]> {
+    const { items } = await this.#client.list(KINDS.Event, { namespace: this.ref.namespace });
+    const told = items.filter((event) => event.reason === reason);
+    const timeOf = (event: StoredObject) => String(event.eventTime);
+    return told.sort((a, b) => (timeOf(a) < timeOf(b) ? -1 : 1)).map(({ note }) => String(note));
+  }
+
   /** Resolves when a condition is so, for the newest spec. */
   async has(type: string, status: Condition['status'], reason?: string, timeoutMs = 60_000): Promise<Condition> {
     let last: Condition | undefined;

@@ -1,21 +1,26 @@
 import { expect } from '@jest/globals';
-import { type Pod, type TestClient, until } from '../pod.ts';
+import { type TestClient, until } from '../pod.ts';
 
 /** So many ops of a writer are on their way at once. */
 const WINDOW = 8;
+
+/** A pod, as far as a writer needs it. */
+export interface Entry {
+  connect(workspace: string): Promise<TestClient>;
+}
 
 /** Writes one new key after the other, each under an id of its own, to one pod after the other; what was not acked it sends again. */
 class Writer {
   readonly workspace: string;
   readonly acked = new Set<string>();
   readonly #name: string;
-  readonly #pods: readonly Pod[];
+  readonly #pods: readonly Entry[];
   readonly #open = new Set<string>();
   #next = 0;
   #isEnding = false;
   #at: number;
 
-  constructor(workspace: string, name: string, pods: readonly Pod[], at: number) {
+  constructor(workspace: string, name: string, pods: readonly Entry[], at: number) {
     this.workspace = workspace;
     this.#name = name;
     this.#pods = pods;
@@ -82,9 +87,9 @@ export class Load {
    * @param each writers in each workspace
    * @param name what the keys begin with
    */
-  constructor(pods: readonly Pod[], workspaces: readonly string[], each: number, name = 'key') {
-    this.#writers = workspaces.flatMap((workspace) =>
-      Array.from({ length: each }, (_, n) => new Writer(workspace, `${name}-${n}`, pods, n)),
+  constructor(pods: readonly Entry[], workspaces: readonly string[], each: number, name = 'key') {
+    this.#writers = workspaces.flatMap((workspace, first) =>
+      Array.from({ length: each }, (_, n) => new Writer(workspace, `${name}-${n}`, pods, first + n)),
     );
     this.#running = Promise.all(this.#writers.map((writer) => writer.run())).then(() => undefined);
   }
