@@ -22,8 +22,8 @@ export interface EventRecorderOptions {
 
 const WINDOW_MS = 6 * 60_000;
 const COUNT_MS = 30_000;
-/** New things about one object, at once and then one each so often. */
-const BURST = 25;
+/** New things about one object, at once and then one each so often: one that consists of 25 others makes and mends each. */
+const BURST = 60;
 const REFILL_MS = 10_000;
 /** Things kept in mind, and things waiting to be written. */
 const LIMIT = 1_000;

@@ -117,12 +117,12 @@ test('an Event that has expired is written anew', async () => {
 test('an object to which too much happens does not keep others from being told of', async () => {
   const [busy, quiet] = [await object('busy'), await object('quiet')];
   const { events, dropped } = recorder();
-  for (let at = 0; at < 40; at += 1) events.record(occurrence(busy, { note: `number ${at}` }));
+  for (let at = 0; at < 75; at += 1) events.record(occurrence(busy, { note: `number ${at}` }));
   events.record(occurrence(quiet));
   await until(async () => (await written(quiet)).length === 1);
-  expect(await written(busy)).toHaveLength(25);
+  expect(await written(busy)).toHaveLength(60);
   expect(dropped).toHaveLength(15);
-  expect(dropped[0]).toBe('number 25: too much happens to this object');
+  expect(dropped[0]).toBe('number 60: too much happens to this object');
 });
 
 test('what the API server refuses is told and does not hold up the rest', async () => {
