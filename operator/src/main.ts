@@ -76,7 +76,7 @@ async function main(config: Config): Promise<void> {
     observer: new Observer({ client, cache, statuses, version: VERSION }),
     effects: new Effects({ client, pods, applied, told, isLeader }),
     applied,
-    streams: new StreamController(keeper, isLeader),
+    streams: new StreamController(keeper, told, isLeader),
     told,
     circumstances: {
       version: VERSION,

@@ -42,6 +42,9 @@ export class StreamNotReadyError extends Error {
   override readonly name = 'StreamNotReadyError';
 }
 
+/** What was done to a stream: nothing, or it was made, or these fields of its configuration were changed. */
+export type StreamChange = 'none' | 'made' | { readonly fields: readonly string[] };
+
 /**
  * Makes the stream where it is not there, and changes what can be changed.
  * @param reachable of the regions those whose streams are there: a server that does not find one looks for it a minute later
@@ -51,19 +54,21 @@ export async function ensureStream(
   jsm: JetStreamManager,
   options: StreamOptions,
   reachable: readonly string[],
-): Promise<void> {
+): Promise<StreamChange> {
   const found = await streamInfo(jsm, options.cluster);
   if (found === undefined) {
     await jsm.streams.add(streamConfigOf(options, reachable));
-    return;
+    return 'made';
   }
   const had = sourcesOf(found.config).map(({ name }) => name);
   const wanted = streamConfigOf(options, [...reachable, ...had]);
   refuseUnchangeable(found.config, wanted);
-  if (isAsWanted(found.config, wanted)) return;
+  const fields = fieldsThatDiffer(found.config, wanted);
+  if (fields.length === 0) return 'none';
   // What else stands in the metadata is somebody else's, or NATS's own.
   const metadata = { ...found.config.metadata, ...wanted.metadata };
   await jsm.streams.update(options.cluster, { ...found.config, ...wanted, metadata });
+  return { fields };
 }
 
 /**
@@ -151,20 +156,21 @@ function refuseUnchangeable(found: StreamConfig, wanted: ReturnType<typeof strea
   );
 }
 
-function isAsWanted(found: StreamConfig, wanted: ReturnType<typeof streamConfigOf>): boolean {
+function fieldsThatDiffer(found: StreamConfig, wanted: ReturnType<typeof streamConfigOf>): string[] {
   const { republish, sources, subjects, metadata, ...plain } = wanted;
-  const isPlainSame = Object.entries(plain).every(([name, value]) => Reflect.get(found, name) === value);
   const essence = (list: Sources) =>
     JSON.stringify(list.map((one) => [one.name, one.filter_subject, one.external?.api]));
-  return (
-    isPlainSame &&
-    found.republish?.src === republish.src &&
-    found.republish.dest === republish.dest &&
-    !found.republish.headers_only &&
-    essence(sourcesOf(found)) === essence(sources) &&
-    found.subjects?.join() === subjects.join() &&
-    Object.entries(metadata).every(([name, value]) => found.metadata?.[name] === value)
-  );
+  const isSame: Record<string, boolean> = {
+    ...Object.fromEntries(Object.entries(plain).map(([name, value]) => [name, Reflect.get(found, name) === value])),
+    republish:
+      found.republish?.src === republish.src &&
+      found.republish.dest === republish.dest &&
+      !found.republish.headers_only,
+    sources: essence(sourcesOf(found)) === essence(sources),
+    subjects: found.subjects?.join() === subjects.join(),
+    metadata: Object.entries(metadata).every(([name, value]) => found.metadata?.[name] === value),
+  };
+  return Object.keys(isSame).filter((name) => isSame[name] === false);
 }
 
 type Sources = NonNullable<StreamConfig['sources']>;

@@ -7,16 +7,19 @@ import { DROP_MESSAGES_ANNOTATION } from '../nats/stream-policy.ts';
 import { streamRequestOf } from '../nats/stream-request.ts';
 import type { Facts, StreamFacts } from '../observed/facts.ts';
 import { secretData } from '../observed/secret.ts';
+import type { Told } from './told.ts';
 
 /** The streams of all clusters. */
 export class StreamController {
   readonly #keeper: StreamKeeper;
+  readonly #told: Told;
   readonly #isLeader: () => boolean;
   readonly #last = new Map<ObjectKey, StreamFacts>();
 
   /** @param isLeader where it is not, nothing is changed */
-  constructor(keeper: StreamKeeper, isLeader: () => boolean) {
+  constructor(keeper: StreamKeeper, told: Told, isLeader: () => boolean) {
     this.#keeper = keeper;
+    this.#told = told;
     this.#isLeader = isLeader;
   }
 
@@ -95,7 +98,13 @@ export class StreamController {
     const access = accessTo(cluster, secrets, natsAddresses);
     if ('problem' in access) return { state: 'unreachable', message: access.problem };
     if (!this.#isLeader()) return { state: 'unknown' };
-    return this.#keeper.ensure(access, requestOf(cluster, object));
+    const request = requestOf(cluster, object);
+    const stream = `the stream ${request.options.cluster}`;
+    return this.#keeper.ensure(access, request, (change) => {
+      if (change === 'made') this.#told.done(cluster, 'StreamCreated', `${stream} was made`);
+      else
+        this.#told.done(cluster, 'StreamUpdated', `${stream} was made what the spec says: ${change.fields.join(', ')}`);
+    });
   }
 }
 

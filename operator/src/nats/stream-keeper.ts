@@ -7,6 +7,7 @@ import {
   isThere,
   payloadStreamOf,
   podConsumerOf,
+  type StreamChange,
   type StreamOptions,
   streamInfo,
 } from '@etherply/stream';
@@ -48,14 +49,22 @@ export class StreamKeeper {
     this.#limit = pLimit(parallel);
   }
 
-  /** Makes the stream, and what belongs to it, what it is to be. Whatever happens is in the facts. */
-  ensure(access: NatsAccess, request: StreamRequest): Promise<StreamFacts> {
+  /**
+   * Makes the stream, and what belongs to it, what it is to be. Whatever happens is in the facts.
+   * @param changed is told what had to be done
+   */
+  ensure(
+    access: NatsAccess,
+    request: StreamRequest,
+    changed: (change: Exclude<StreamChange, 'none'>) => void = () => {},
+  ): Promise<StreamFacts> {
     const { options } = request;
     return this.#attempt(access, request, async (connection, jsm) => {
       const found = await streamInfo(jsm, options.cluster);
       const refusal = found && refusalOf(found, request, Date.now());
       if (refusal !== undefined) return { state: 'refused', message: refusal };
-      await ensureStream(jsm, options, await this.#reachable(connection, options));
+      const change = await ensureStream(jsm, options, await this.#reachable(connection, options));
+      if (change !== 'none') changed(change);
       await ensurePayloadBucket(connection, jsm, options);
       return { state: 'ready' };
     });
