@@ -21,6 +21,8 @@ const variables = z
     PORT: port.default(8081),
     /** Clusters that are worked on at once. */
     ETHERPLY_CONCURRENCY: z.coerce.number().int().min(1).max(64).default(8),
+    /** Seconds after which is looked at again what nobody tells of: Secrets, streams, and kinds that are not installed. */
+    ETHERPLY_RESYNC_SECONDS: z.coerce.number().min(1).max(3600).default(30),
     /** Whether the operator serves custom.metrics.k8s.io. */
     ETHERPLY_METRICS_API: flag.default(false),
     ETHERPLY_METRICS_API_PORT: port.default(8443),

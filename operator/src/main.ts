@@ -37,6 +37,7 @@ const FRONT_PROXY_MS = 60_000;
 async function main(config: Config): Promise<void> {
   const logger = pino({ level: config.ETHERPLY_LOG_LEVEL });
   const now = () => Date.now();
+  const resyncMs = config.ETHERPLY_RESYNC_SECONDS * 1000;
   const stopping = new AbortController();
   let isSynced = false;
   let leadership: Leadership | undefined;
@@ -61,7 +62,7 @@ async function main(config: Config): Promise<void> {
   const applied = new AppliedObjects();
   const cache = new ClusterCache(
     client,
-    { namespaces: config.ETHERPLY_WATCH_NAMESPACES },
+    { namespaces: config.ETHERPLY_WATCH_NAMESPACES, notInstalledRetryMs: resyncMs },
     {
       changed: (key) => {
         if (isLeader()) queue.add(key);
@@ -84,6 +85,7 @@ async function main(config: Config): Promise<void> {
       clusterDomain: config.ETHERPLY_CLUSTER_DOMAIN,
     },
     now,
+    resyncMs,
   });
   const queue: WorkQueue = new WorkQueue({
     concurrency: config.ETHERPLY_CONCURRENCY,

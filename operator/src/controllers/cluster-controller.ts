@@ -33,14 +33,14 @@ interface Parts {
   readonly circumstances: Pick<Circumstances, 'version' | 'operatorNamespace' | 'clusterDomain'>;
   /** Unix milliseconds. */
   readonly now: () => number;
+  /** After so long a cluster is looked at in which all is well: nobody tells when a Secret changes, or the stream. */
+  readonly resyncMs: number;
 }
 
 /** Nobody tells when a pod has handed over what it has. */
 const WAITING_MS = 1000;
 /** Nor when a Secret comes, or NATS answers. */
 const UNWELL_MS = 5000;
-/** Nor when somebody changes a Secret or the stream. */
-const RESTING_MS = 30_000;
 
 /** Makes of each EtherPlyCluster what it says: looks, decides, acts, and tells how it is. */
 export class ClusterController {
@@ -67,7 +67,7 @@ export class ClusterController {
     } catch (error) {
       if (!(error instanceof ClusterSpecError)) throw error;
       this.#parts.told.unreadable(object, error.message);
-      return RESTING_MS;
+      return this.#parts.resyncMs;
     }
   }
 
@@ -84,7 +84,7 @@ export class ClusterController {
     if (!paused) await streams.releaseGonePods(observation.facts, object, secrets, natsAddresses);
     const failures = await effects.carryOut(cluster, plan.actions, controlToken(cluster, secrets));
     await this.#tell(observation.facts, plan, failures);
-    return waitOf(observation.facts, plan, failures);
+    return this.#waitAfter(observation.facts, plan, failures);
   }
 
   /** What belongs to it goes by itself, but for the stream, if that is wanted. */
@@ -127,17 +127,18 @@ export class ClusterController {
     told.flipped(cluster, status.conditions ?? []);
   }
 
+  #waitAfter({ cluster, pods, stream }: Facts, plan: Plan, failures: readonly string[]): number {
+    const { resyncMs } = this.#parts;
+    if (cluster.spec.paused) return resyncMs;
+    if (plan.scale.waitsFor !== undefined || plan.roll.waitsFor !== undefined) return WAITING_MS;
+    const isWell = plan.missingSecret === undefined && failures.length === 0 && stream.state === 'ready';
+    return isWell && pods.every(({ isReady }) => isReady) ? resyncMs : Math.min(UNWELL_MS, resyncMs);
+  }
+
   async #forget(key: ObjectKey): Promise<void> {
     this.#parts.applied.forget(key);
     await this.#parts.streams.forget(key);
   }
-}
-
-function waitOf({ cluster, pods, stream }: Facts, plan: Plan, failures: readonly string[]): number {
-  if (cluster.spec.paused) return RESTING_MS;
-  if (plan.scale.waitsFor !== undefined || plan.roll.waitsFor !== undefined) return WAITING_MS;
-  const isWell = plan.missingSecret === undefined && failures.length === 0 && stream.state === 'ready';
-  return isWell && pods.every(({ isReady }) => isReady) ? RESTING_MS : UNWELL_MS;
 }
 
 function controlToken(cluster: Cluster, secrets: ReadonlyMap<string, StoredObject>): string | undefined {
