@@ -92,10 +92,13 @@ export class ClusterCache {
     return undefined;
   }
 
-  /** What the operator has made for a cluster. @param uid of the cluster: one of the same name before it had others */
+  /**
+   * What the operator has made for a cluster, and what has its label and belongs to nobody.
+   * @param uid of the cluster: one of the same name before it had others
+   */
   owned(key: ObjectKey, uid: string): StoredObject[] {
-    return OWNED.flatMap((kind) => this.#of(kind, key)).filter(({ metadata }) => {
-      return metadata.ownerReferences?.some((owner) => owner.uid === uid);
+    return OWNED.flatMap((kind) => this.#of(kind, key)).filter(({ metadata: { ownerReferences: owners = [] } }) => {
+      return owners.length === 0 || owners.some((owner) => owner.uid === uid);
     });
   }
 

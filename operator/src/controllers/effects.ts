@@ -3,7 +3,7 @@ import { KINDS, type Kind, kindOf } from '../kube/kinds.ts';
 import { type KubeObject, keyOf, type ObjectRef } from '../kube/object.ts';
 import type { StoredObject } from '../kube/stored-object.ts';
 import type { Action } from '../plan/action.ts';
-import { CHANGED, MISSING, UNCHECKED } from '../plan/objects.ts';
+import { CHANGED, isUntouched, MISSING, UNCHECKED } from '../plan/objects.ts';
 import { type PodControl, PodControlError } from '../pods/pod-control.ts';
 import { ApiError } from '../runtime/api-error.ts';
 import { type DeleteOptions, type KubeClient, WriteRefusedError } from '../runtime/kube-client.ts';
@@ -97,7 +97,8 @@ export class Effects {
     }
   }
 
-  async #apply(cluster: Cluster, { object, onlyAs, reason }: Extract<Action, { kind: 'apply' }>): Promise<void> {
+  async #apply(cluster: Cluster, action: Extract<Action, { kind: 'apply' }>): Promise<void> {
+    const { object, onlyAs, reason, found: before } = action;
     const { client, applied, told } = this.#parts;
     const resourceVersion = onlyAs === undefined ? {} : { resourceVersion: onlyAs };
     let found: StoredObject;
@@ -110,6 +111,7 @@ export class Effects {
     }
     applied.add(keyOf(cluster), object, found);
     if (reason === UNCHECKED) return;
+    if (reason === CHANGED && before !== undefined && isUntouched(object, before, found)) return;
     const [word, verb] =
       reason === MISSING
         ? ['Created', 'was made']

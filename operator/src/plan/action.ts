@@ -3,8 +3,14 @@ import type { ClaimFacts, PodFacts } from '../observed/facts.ts';
 
 /** One effect, with why it is to happen, for a person. */
 export type Action =
-  /** By server-side apply. `onlyAs`: the resourceVersion of what it was decided upon; another one stays as it is. */
-  | { readonly kind: 'apply'; readonly object: KubeObject; readonly onlyAs?: string; readonly reason: string }
+  /** By server-side apply. `found`: what somebody has made of it. `onlyAs`: the resourceVersion of what it was decided upon; another one stays as it is. */
+  | {
+      readonly kind: 'apply';
+      readonly object: KubeObject;
+      readonly found?: KubeObject;
+      readonly onlyAs?: string;
+      readonly reason: string;
+    }
   /** `isOrphaning`: what belongs to it stays. */
   | { readonly kind: 'delete'; readonly object: KubeObject; readonly isOrphaning: boolean; readonly reason: string }
   /** It takes nobody in any more, sends away who is there, and publishes all that it has. */

@@ -33,11 +33,15 @@ export function planObjects(
   const wanted = new Set(desired.map(kindAndName));
   const applies = desired.flatMap((object): Action[] => {
     const key = kindAndName(object);
-    const reason = reasonOf(object, found.get(key), applied.get(key));
-    return reason === undefined ? [] : [{ kind: 'apply', object, ...onlyAs(found.get(key)), reason }];
+    const there = found.get(key);
+    const reason = reasonOf(object, there, applied.get(key));
+    if (reason === undefined) return [];
+    return [{ kind: 'apply', object, ...(reason === CHANGED && there && { found: there }), ...onlyAs(there), reason }];
   });
   const deletes = observed.flatMap((object): Action[] => {
-    if (wanted.has(kindAndName(object)) || object.metadata.deletionTimestamp !== undefined) return [];
+    const { deletionTimestamp, ownerReferences = [] } = object.metadata;
+    // What belongs to nobody any more somebody has kept.
+    if (wanted.has(kindAndName(object)) || deletionTimestamp !== undefined || ownerReferences.length === 0) return [];
     return [{ kind: 'delete', object, isOrphaning: false, reason: 'the cluster no longer has it' }];
   });
   return [...applies, ...deletes];
@@ -61,6 +65,11 @@ export function appliedOf(wanted: KubeObject, found: KubeObject): Applied {
     found: hashOf(settled(found, wanted)),
     version: found.metadata.resourceVersion ?? '0',
   };
+}
+
+/** Whether applying `wanted` made no difference: what somebody had added is not the operator's, and stays. */
+export function isUntouched(wanted: KubeObject, before: KubeObject, after: KubeObject): boolean {
+  return hashOf(settled(before, wanted)) === hashOf(settled(after, wanted));
 }
 
 function reasonOf(wanted: KubeObject, found: KubeObject | undefined, applied: Applied | undefined): string | undefined {

@@ -1,7 +1,15 @@
+import { z } from 'zod';
+import { KINDS } from '../../src/kube/kinds.ts';
 import type { KubeClient } from '../../src/runtime/kube-client.ts';
 import type { ControlPlane } from '../control-plane/control-plane.ts';
 import { Kubelet, type KubeletOptions } from '../kubelet.ts';
 import { ClusterFixture } from './cluster-fixture.ts';
+
+const event = z.looseObject({
+  reason: z.string(),
+  note: z.string(),
+  regarding: z.looseObject({ kind: z.string() }),
+});
 
 /** A namespace of its own for one cluster, whose pods nothing runs: they are only said to be ready. */
 export class ClusterStage {
@@ -29,6 +37,13 @@ export class ClusterStage {
     await stage.cluster.apply(spec);
     await stage.cluster.isWell();
     return stage;
+  }
+
+  /** What Events say of the cluster: `Restored: Service c was put back: …`. */
+  async events(): Promise<string[]> {
+    const { items } = await this.client.list(KINDS.Event, { namespace: this.namespace });
+    const ours = items.map((item) => event.parse(item)).filter(({ regarding }) => regarding.kind === 'EtherPlyCluster');
+    return ours.map(({ reason, note }) => `${reason}: ${note}`);
   }
 
   /** The operator has nothing to do with it any more. */

@@ -82,11 +82,18 @@ test('after a start of the operator everything is applied once', () => {
 });
 
 test('what is no longer wanted is deleted, once', () => {
-  const route = { ...SERVICE, kind: 'Ingress' };
+  const owner = { apiVersion: 'etherply.io/v1alpha1', kind: 'EtherPlyCluster', name: 'c', uid: 'cluster-uid' };
+  const route = { ...SERVICE, kind: 'Ingress', metadata: { ...SERVICE.metadata, ownerReferences: [owner] } };
   expect(planOf([found(SET), found(SERVICE), found(route)])).toEqual(['delete Ingress: the cluster no longer has it']);
   const going = found(route);
   const gone = { ...going, metadata: { ...going.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' } };
   expect(planOf([found(SET), found(SERVICE), gone])).toEqual([]);
+});
+
+test('what belongs to nobody is adopted where it is wanted, and else left alone', () => {
+  const stranger = { ...SERVICE, metadata: { ...SERVICE.metadata, name: 'stranger' } };
+  const lost = { ...SERVICE, metadata: { ...SERVICE.metadata, ownerReferences: [] } };
+  expect(planOf([found(SET), found(lost), found(stranger)])).toEqual(['apply Service: somebody has changed it']);
 });
 
 test('a paused cluster is left alone', () => {
