@@ -27,14 +27,14 @@ check: node_modules/.package-lock.json ## Check formatting, lint rules and types
 	@npm run --silent build
 	@npm run --silent check
 
-test: check .cache/python/.installed ## Run every test
+test: check .cache/python/.installed ## Run every test but the long ones (10 minutes)
 	@npm run --silent tools
 	@npm run --silent test
 
-test-long: node_modules/.package-lock.json ## Run the tests of crashes and outages for many more rounds and minutes (20 minutes)
+test-long: node_modules/.package-lock.json ## Run the long tests, and those of crashes and outages for many more rounds and minutes (25 minutes)
 	@npm run --silent build
 	@npm run --silent tools
-	@CRASH_ROUNDS=30 OUTAGE_SECONDS=60 npm run --silent test -- crash outage regions
+	@ETHERPLY_LONG_TESTS=true CRASH_ROUNDS=30 OUTAGE_SECONDS=60 npm run --silent test -- crash outage '\.long\.'
 
 bounds: node_modules/.package-lock.json ## Hold a sync pod against a bare WebSocket server (5 minutes)
 	@npm run --silent build

@@ -1,6 +1,10 @@
+/** Tests that take minutes are for `make test-long`. */
+const isLong = process.env.ETHERPLY_LONG_TESTS === 'true';
+
 export default {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/*/test/**/*.test.ts'],
+  testPathIgnorePatterns: ['/node_modules/', ...(isLong ? [] : ['\\.long\\.test\\.ts$'])],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '^.+\\.ts$': [
