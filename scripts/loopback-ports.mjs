@@ -2,9 +2,15 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { SetupError } from './setup-error.mjs';
 
+/** Below those that systems give to outgoing connections, one of which could come before whoever is to listen. */
+const [FIRST, LAST] = [12_000, 32_000];
+
+/** @type {Set<number>} */
+const given = new Set();
+
 /**
  * Ports of 127.0.0.1 that nobody listens on, all different.
- * @param {readonly number[]} wanted 0: any port
+ * @param {readonly number[]} wanted 0: any port, and never the same twice
  * @returns {Promise<number[]>} in the same order
  * @throws SetupError where a port is in use or cannot be had
  */
@@ -12,10 +18,20 @@ export async function loopbackPorts(wanted) {
   const servers = [];
   try {
     // All are open at once: the system could give a port that was closed again a second time.
-    for (const port of wanted) servers.push(await listen(port));
+    for (const port of wanted) servers.push(await (port === 0 ? listenAnywhere() : listen(port)));
     return servers.map(portOf);
   } finally {
     await Promise.all(servers.map(close));
+  }
+}
+
+async function listenAnywhere() {
+  for (;;) {
+    const port = FIRST + Math.floor(Math.random() * (LAST - FIRST));
+    if (given.has(port)) continue;
+    given.add(port);
+    const server = await listen(port).catch(() => undefined); // somebody else has it
+    if (server !== undefined) return server;
   }
 }
 

@@ -1,7 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -14,6 +12,7 @@ import {
 import { SignJWT } from 'jose';
 import { type ClientOptions, WebSocket } from 'ws';
 import type { z } from 'zod';
+import { loopbackPorts } from '../../scripts/loopback-ports.mjs';
 
 export const SECRET = 'a secret for tests that is long enough';
 
@@ -271,13 +270,7 @@ export class TestClient {
 
 /** A port of loopback that nobody listens on, for a pod that is to come back where it was. */
 export async function freePort(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('the server has no port');
-  return String(address.port);
+  return String((await loopbackPorts([0]))[0]);
 }
 
 /** Resolves when the condition holds, asked again and again. */
