@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Cluster } from '../api/cluster.ts';
+import type { Cluster, ClusterStatus } from '../api/cluster.ts';
 import { GROUP, KIND, VERSION } from '../api/crd.ts';
 import { ClusterSpecError, parseCluster } from '../api/parse.ts';
 import type { Circumstances } from '../desired/desired.ts';
@@ -11,8 +11,10 @@ import type { StoredObject } from '../kube/stored-object.ts';
 import type { Facts } from '../observed/facts.ts';
 import { secretData } from '../observed/secret.ts';
 import { type Plan, planCluster } from '../plan/plan.ts';
+import { ApiError } from '../runtime/api-error.ts';
 import type { KubeClient } from '../runtime/kube-client.ts';
-import { statusOf } from '../status/status.ts';
+import { refusedStatus, statusOf } from '../status/status.ts';
+import { withAdvice } from './advice.ts';
 import type { AppliedObjects } from './applied-objects.ts';
 import type { ClusterCache } from './cluster-cache.ts';
 import type { Effects } from './effects.ts';
@@ -62,12 +64,21 @@ export class ClusterController {
       return undefined;
     }
     try {
-      const cluster = parseCluster(object);
-      return cluster.isBeingDeleted ? await this.#end(key, cluster, object) : await this.#keep(key, cluster, object);
+      return await this.#step(key, parseCluster(object), object);
     } catch (error) {
       if (!(error instanceof ClusterSpecError)) throw error;
       this.#parts.told.unreadable(object, error.message);
       return this.#parts.resyncMs;
+    }
+  }
+
+  async #step(key: ObjectKey, cluster: Cluster, object: StoredObject): Promise<number | undefined> {
+    try {
+      return cluster.isBeingDeleted ? await this.#end(key, cluster, object) : await this.#keep(key, cluster, object);
+    } catch (error) {
+      if (!(error instanceof ApiError && error.isForbidden)) throw error;
+      await this.#publish(cluster, refusedStatus(cluster, withAdvice(error), this.#time()));
+      return Math.min(UNWELL_MS, this.#parts.resyncMs);
     }
   }
 
@@ -115,11 +126,18 @@ export class ClusterController {
   }
 
   async #tell(facts: Facts, plan: Plan, failures: readonly string[]): Promise<void> {
-    const { client, told, now } = this.#parts;
     const { cluster } = facts;
     const selector = Object.entries(selectorOf(cluster, 'sync-pod')).map((one) => one.join('='));
-    const time = `${new Date(now()).toISOString().slice(0, 19)}Z`;
-    const status = statusOf({ facts, plan, failures }, selector.join(), time);
+    await this.#publish(cluster, statusOf({ facts, plan, failures }, selector.join(), this.#time()));
+  }
+
+  /** RFC 3339, in seconds. */
+  #time(): string {
+    return `${new Date(this.#parts.now()).toISOString().slice(0, 19)}Z`;
+  }
+
+  async #publish(cluster: Cluster, status: ClusterStatus): Promise<void> {
+    const { client, told } = this.#parts;
     if (isDeepStrictEqual(status, cluster.status)) return;
     const { name, namespace, uid } = cluster;
     const metadata = { name, namespace, uid };
@@ -132,7 +150,8 @@ export class ClusterController {
     if (cluster.spec.paused) return resyncMs;
     if (plan.scale.waitsFor !== undefined || plan.roll.waitsFor !== undefined) return WAITING_MS;
     const isWell = plan.missingSecret === undefined && failures.length === 0 && stream.state === 'ready';
-    return isWell && pods.every(({ isReady }) => isReady) ? resyncMs : Math.min(UNWELL_MS, resyncMs);
+    const areAllReady = pods.length >= cluster.spec.replicas && pods.every(({ isReady }) => isReady);
+    return isWell && areAllReady ? resyncMs : Math.min(UNWELL_MS, resyncMs);
   }
 
   async #forget(key: ObjectKey): Promise<void> {

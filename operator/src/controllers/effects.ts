@@ -7,6 +7,7 @@ import { CHANGED, isUntouched, MISSING, UNCHECKED } from '../plan/objects.ts';
 import { type PodControl, PodControlError } from '../pods/pod-control.ts';
 import { ApiError } from '../runtime/api-error.ts';
 import { type DeleteOptions, type KubeClient, WriteRefusedError } from '../runtime/kube-client.ts';
+import { withAdvice } from './advice.ts';
 import type { AppliedObjects } from './applied-objects.ts';
 import type { Told } from './told.ts';
 
@@ -124,8 +125,8 @@ export class Effects {
 
 /** What a person may have to do something about; undefined: it passes, or is our fault. */
 function refusalOf(error: unknown, action: Action): string | undefined {
-  if (!(error instanceof ApiError || error instanceof PodControlError)) return undefined;
-  return `${subjectOf(action)}: ${error.message}`;
+  if (error instanceof ApiError) return `${subjectOf(action)}: ${withAdvice(error)}`;
+  return error instanceof PodControlError ? `${subjectOf(action)}: ${error.message}` : undefined;
 }
 
 function subjectOf(action: Action): string {

@@ -39,6 +39,11 @@ export class ApiError extends Error {
     return this.status === 409;
   }
 
+  /** Whoever asks may not do that, as it is told, for a quota or a policy may forbid it, too. */
+  get isForbidden(): boolean {
+    return this.status === 403;
+  }
+
   /** The server is overloaded, starts or ends: the same request may succeed later. */
   get isTransient(): boolean {
     return this.status === 429 || this.status >= 500;

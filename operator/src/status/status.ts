@@ -1,11 +1,11 @@
-import type { ClusterStatus, Condition } from '../api/cluster.ts';
+import type { Cluster, ClusterStatus, Condition } from '../api/cluster.ts';
 import { available } from './available.ts';
 import { degraded } from './degraded.ts';
 import { endpointOf } from './endpoint.ts';
 import { ingressReady } from './ingress-ready.ts';
 import { progressing } from './progressing.ts';
 import { scalingBlocked } from './scaling-blocked.ts';
-import type { Situation, Verdict } from './situation.ts';
+import { type Situation, type Verdict, yes } from './situation.ts';
 import { storageReady } from './storage-ready.ts';
 import { streamReady } from './stream-ready.ts';
 
@@ -22,6 +22,19 @@ const CONDITIONS = {
 
 /** A person has to read it, and an object has room for little more. */
 const MAX_MESSAGE = 1024;
+
+/** What it is to say where it could not even be looked how the cluster is: all else stays as it was known. */
+export function refusedStatus({ status, generation }: Cluster, message: string, now: string): ClusterStatus {
+  const last = status.conditions?.find(({ type }) => type === 'Degraded');
+  const degraded: Condition = {
+    type: 'Degraded',
+    ...yes('Refused', message.slice(0, MAX_MESSAGE)),
+    observedGeneration: generation,
+    lastTransitionTime: last?.status === 'True' ? last.lastTransitionTime : now,
+  };
+  const others = status.conditions?.filter(({ type }) => type !== 'Degraded') ?? [];
+  return { ...status, conditions: [...others, degraded] };
+}
 
 /**
  * What the status of the cluster is to say.
