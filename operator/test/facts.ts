@@ -74,6 +74,7 @@ export function factsOf(facts: Partial<Facts> = {}, spec: Record<string, unknown
       claimSize: '10Gi',
       template: { image: 'pod:2', annotations: {} },
     },
+    refusal: undefined,
     pods: [podOf(0), podOf(1), podOf(2)],
     claims: [claimOf(0), claimOf(1), claimOf(2)],
     storageClasses: [{ name: 'standard', isDefault: true, canGrow: true }],

@@ -52,5 +52,5 @@ Secrets are read by name alone; there is no way to list them.
   verbs: [get, list, watch, patch, delete]
 - apiGroups: [events.k8s.io]
   resources: [events]
-  verbs: [create, patch]
+  verbs: [list, create, patch]
 {{- end -}}

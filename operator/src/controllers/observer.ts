@@ -8,6 +8,7 @@ import { autoscalerFacts } from '../observed/autoscaler.ts';
 import { claimFacts } from '../observed/claim.ts';
 import type { Facts, PodFacts, StreamFacts } from '../observed/facts.ts';
 import { podFacts } from '../observed/pod.ts';
+import { refusalOf } from '../observed/refusal.ts';
 import { secretFacts } from '../observed/secret.ts';
 import { statefulSetFacts } from '../observed/stateful-set.ts';
 import { storageClassFacts } from '../observed/storage-class.ts';
@@ -86,6 +87,7 @@ export class Observer {
       secrets: new Map([...secrets].map(([name, secret]) => [name, secretFacts(secret)])),
       apis: cache.apis,
       statefulSet: statefulSet && statefulSetFacts(statefulSet, CONTAINERS['sync-pod']),
+      refusal: statefulSet && pods.length < cluster.spec.replicas ? await this.#refusal(statefulSet) : undefined,
       pods,
       claims: cache.claims(key, 'sync-pod').map(claimFacts),
       storageClasses: cache.storageClasses?.map(storageClassFacts),
@@ -96,6 +98,14 @@ export class Observer {
       autoscaler: autoscaler && autoscalerFacts(autoscaler),
     };
     return { facts, owned };
+  }
+
+  async #refusal({ metadata: { namespace, uid } }: StoredObject): Promise<string | undefined> {
+    const { items } = await this.#parts.client.list(KINDS.Event, {
+      ...(namespace !== undefined && { namespace }),
+      fieldSelector: `regarding.uid=${uid}`,
+    });
+    return refusalOf(items);
   }
 
   async #syncPods(key: ObjectKey, controlSecret: StoredObject | undefined): Promise<PodFacts[]> {

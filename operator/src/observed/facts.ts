@@ -14,6 +14,8 @@ export interface Facts {
   readonly apis: Apis;
   /** Undefined: there is none yet. */
   readonly statefulSet: StatefulSetFacts | undefined;
+  /** Why Kubernetes makes no more sync pods, for a person; undefined: nothing keeps it from that. */
+  readonly refusal: string | undefined;
   /** The sync pods, by ordinal. */
   readonly pods: readonly PodFacts[];
   /** The volumes of the sync pods. */

@@ -15,6 +15,7 @@ function* problemsOf(situation: Situation): Iterable<{ readonly reason: string; 
   const { facts, plan, failures } = situation;
   if (plan.missingSecret !== undefined) yield plan.missingSecret;
   for (const message of failures) yield { reason: 'Refused', message };
+  if (facts.refusal !== undefined) yield { reason: 'PodsRefused', message: refused(facts.refusal) };
   for (const { name, problem } of facts.pods) {
     if (problem !== undefined) yield { reason: 'PodFailing', message: `${name}: ${problem}` };
   }
@@ -28,6 +29,10 @@ function* problemsOf(situation: Situation): Iterable<{ readonly reason: string; 
   }
   const blocked = scalingBlocked(situation);
   if (blocked.status === 'True') yield blocked;
+}
+
+function refused(why: string): string {
+  return `Kubernetes makes no more pods: ${why}. Raise the quota or limit, or allow them; it is tried again by itself`;
 }
 
 /** Reasons of conditions that are false for a while after a start. */
