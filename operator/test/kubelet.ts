@@ -20,6 +20,8 @@ export type PodState =
 export interface KubeletOptions {
   /** What pods are like that a test has not set; `ready` without it. */
   readonly stateOf?: (pod: StoredObject) => PodState;
+  /** Whether a claim gets a volume, now or later; every one does without it. */
+  readonly provisions?: (claim: StoredObject) => boolean;
   /** Where a new pod is reached; by default an address of loopback that no other pod of this machine has. */
   readonly ipOf?: (pod: StoredObject) => string;
 }
@@ -135,6 +137,7 @@ export class Kubelet {
       });
       return;
     }
+    if (this.#options.provisions?.(object) === false) return;
     // The controller of volumes binds what is made for this claim.
     await this.#client.create({
       apiVersion: 'v1',
