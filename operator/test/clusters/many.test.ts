@@ -1,0 +1,83 @@
+import { readFile } from 'node:fs/promises';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { NatsServer } from '../../../sync-pod/test/nats-server.ts';
+import { clusterStatus } from '../../src/api/cluster.ts';
+import { KINDS } from '../../src/kube/kinds.ts';
+import { RELEASE_NAMESPACE } from '../chart/commands.ts';
+import { sharedControlPlane } from '../control-plane/shared.ts';
+import { until } from '../control-plane/until.ts';
+import { Kubelet } from '../kubelet.ts';
+import { ApiFront } from './api-front.ts';
+import { ClusterFixture } from './cluster-fixture.ts';
+import { installChart } from './installation.ts';
+import { OperatorProcess } from './operator-process.ts';
+
+const CLUSTERS = Number(process.env.CLUSTERS ?? 50);
+const CONCURRENCY = 4;
+const LOOKS = 'etherply_operator_reconciles_total{result="ok"}';
+
+const controlPlane = sharedControlPlane();
+let nats: NatsServer;
+let front: ApiFront;
+let operator: OperatorProcess;
+let kubelet: Kubelet;
+let namespace: string;
+
+beforeAll(async () => {
+  nats = await NatsServer.start();
+  const started = await ApiFront.start({ kubeconfig: await installChart(controlPlane()) });
+  front = started.front;
+  operator = OperatorProcess.start({
+    kubeconfig: started.kubeconfig,
+    namespace: RELEASE_NAMESPACE,
+    env: { ETHERPLY_CONCURRENCY: String(CONCURRENCY) },
+  });
+  await operator.leading();
+  namespace = await controlPlane().createNamespace();
+  kubelet = Kubelet.follow(controlPlane().client, namespace);
+}, 180_000);
+
+afterAll(async () => {
+  await operator?.end();
+  await kubelet?.stop();
+  await front?.stop();
+  await nats?.stop();
+});
+
+/** How many have all that they are to have. */
+async function well(): Promise<number> {
+  const { items } = await controlPlane().client.list(KINDS.EtherPlyCluster, { namespace });
+  return items.filter(({ status }) => {
+    const conditions = new Map(clusterStatus.parse(status ?? {}).conditions?.map((one) => [one.type, one]));
+    const isTrue = (type: string) => conditions.get(type)?.status === 'True';
+    return conditions.get('Progressing')?.reason === 'Stable' && isTrue('Available') && isTrue('StreamReady');
+  }).length;
+}
+
+/** Most bytes that it ever had. */
+async function peakMemory(): Promise<number> {
+  const text = await readFile(`/proc/${operator.pid}/status`, 'utf8');
+  return Number(/VmHWM:\s+(\d+) kB/.exec(text)?.[1]) * 1024;
+}
+
+test('many clusters at once become well, with few requests, little memory and no more at a time than it is told', async () => {
+  await new ClusterFixture(controlPlane().client, namespace).createSecret();
+  for (let n = 0; n < CLUSTERS; n += 1) {
+    const cluster = new ClusterFixture(controlPlane().client, namespace, `c${n}`);
+    await cluster.apply({ replicas: 1, ingress: { mode: 'none' }, nats: { external: { servers: [nats.url] } } });
+  }
+  await until(async () => (await well()) === CLUSTERS, { what: `${CLUSTERS} clusters being well`, timeoutMs: 240_000 });
+  const [made, looks] = [{ ...front.requests }, await operator.metric(LOOKS)];
+  expect(made.reads + made.changes).toBeLessThan(40 * CLUSTERS);
+  expect(looks).toBeLessThan(20 * CLUSTERS);
+  expect(front.mostChanging).toBeGreaterThan(1);
+  expect(front.mostChanging).toBeLessThanOrEqual(CONCURRENCY);
+
+  // At rest each is looked at every 30 s, which takes two Secrets, and nothing is changed.
+  const startedAt = performance.now();
+  await until(async () => (await operator.metric(LOOKS)) >= looks + 2 * CLUSTERS, { timeoutMs: 180_000 });
+  const minutes = (performance.now() - startedAt) / 60_000;
+  expect((front.requests.reads - made.reads) / minutes).toBeLessThan(8 * CLUSTERS);
+  expect(front.requests.changes).toBe(made.changes);
+  expect(await peakMemory()).toBeLessThan(256 * 1024 * 1024);
+}, 600_000);
