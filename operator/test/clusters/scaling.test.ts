@@ -177,6 +177,7 @@ test('volumes that go with their pods, and cannot grow', async () => {
     await until(async () => (await claimNames()).join() === 'shard-0-c-0', { what: 'one claim' });
   });
   const uid = containers.uid('c-0');
+  const claim = (await claims()).get('shard-0-c-0')?.uid;
   await cluster.apply({ ...spec, replicas: 1, storage: { ...spec.storage, size: '2Gi' } });
   const { message } = await cluster.has('StorageReady', 'False', 'VolumeCannotGrow');
   expect(message).toContain('shard-0-c-0 has 1Gi, and its storage class rigid does not let volumes grow');
@@ -184,6 +185,8 @@ test('volumes that go with their pods, and cannot grow', async () => {
   expect(containers.uid('c-0')).toBe(uid);
   await controlPlane().client.mergePatch(KINDS.StorageClass, { name: 'rigid' }, { allowVolumeExpansion: true });
   await cluster.isWell();
-  expect((await claims()).get('shard-0-c-0')).toMatchObject({ size: '2Gi', isBound: true });
+  // Another StatefulSet, which had them deleted with itself: they do not go with the former one.
+  const after = (await claims()).get('shard-0-c-0');
+  expect(after).toMatchObject({ uid: claim, size: '2Gi', isBound: true, isTerminating: false });
   expect(containers.uid('c-0')).toBe(uid);
 }, 180_000);
