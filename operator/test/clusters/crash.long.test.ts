@@ -8,6 +8,7 @@ import { until } from '../control-plane/until.ts';
 import { ApiFront, type Effect } from './api-front.ts';
 import { ClusterFixture } from './cluster-fixture.ts';
 import { installChart } from './installation.ts';
+import { operatorCounts } from './operator-metrics.ts';
 import { OperatorProcess } from './operator-process.ts';
 
 const controlPlane = sharedControlPlane();
@@ -68,7 +69,7 @@ async function killAfterEachEffect(isDone: () => Promise<boolean>): Promise<Effe
       void running.end('SIGKILL');
       return false;
     };
-    const hasLooked = async () => (await running.metric('etherply_operator_reconciles_total{result="ok"}')) > 0;
+    const hasLooked = async () => (await operatorCounts(running)).reconciles > 0;
     try {
       await until(async () => isKilled || ((await hasLooked()) && (await isDone())), { timeoutMs: 60_000 });
     } catch (error) {

@@ -61,15 +61,6 @@ export class OperatorProcess {
     );
   }
 
-  /** A sample of its metrics; 0 where there is none of this name and these labels. */
-  async metric(sample: string): Promise<number> {
-    const port = /"port":(\d+).*"msg":"ready"/.exec(this.output)?.[1];
-    if (port === undefined) return 0;
-    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-    const line = text.split('\n').find((one) => one.startsWith(`${sample} `));
-    return Number(line?.slice(sample.length) ?? 0);
-  }
-
   pause(): void {
     this.#process.pause();
   }
