@@ -122,11 +122,13 @@ export class Containers {
   }
 
   #stateOf(pod: StoredObject): PodState {
-    const { name, labels } = pod.metadata;
+    const { name, uid, labels } = pod.metadata;
     const broken = podShape.parse(pod).spec.containers.find(({ image }) => this.#brokenImages.has(image));
     if (broken !== undefined) return { waiting: 'ImagePullBackOff', message: `there is no ${broken.image}` };
     if (!isRun(labels)) return 'ready';
-    return this.#running.get(name)?.isReady === true ? 'ready' : 'not ready';
+    const running = this.#running.get(name);
+    // The one before it may still run.
+    return running?.uid === uid && running.isReady ? 'ready' : 'not ready';
   }
 
   async #follow(): Promise<void> {
