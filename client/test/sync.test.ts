@@ -5,7 +5,7 @@ import type { Ack, Client, ClientOptions, Status } from '@etherply/client';
 import type { ServerFrame } from '@etherply/protocol';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { WebSocket } from 'ws';
-import { freePort, Pod, token } from '../../sync-pod/test/pod.ts';
+import { freePort, Pod, token, until } from '../../sync-pod/test/pod.ts';
 import { fileOutbox } from '../src/outbox/file-outbox.ts';
 import { closeAll, next, open, seen } from './clients.ts';
 
@@ -217,6 +217,7 @@ test('of two writes the later one stays in an lww workspace, also where the earl
   await seen(alice, () => alice.get('k') === 'earlier');
   await seen(alice, () => alice.get('k') === 'later');
   expect(alice.toJSON()).toEqual({ k: 'later', only: 'mine' });
+  await until(async () => alice.pendingCount === 0);
   expect(await stored()).toEqual({ k: 'later', only: 'mine' });
 });
 
