@@ -344,10 +344,11 @@ test('no timer keeps the process alive', async () => {
   const before = timers();
   sender = new Sender(receiver.url, { coalesceMs: HOUR, firstRetryMs: HOUR, lastRetryMs: HOUR, random: () => 0.99 });
   sender.update();
-  expect(timers()).toBe(before);
+  // Those of others may end in the meantime.
+  expect(timers()).toBeLessThanOrEqual(before);
   sender.connect();
   await until(() => sender.count('retried') === 1);
-  expect(timers()).toBe(before);
+  expect(timers()).toBeLessThanOrEqual(before);
 });
 
 test('whatever fails in between, each op is reported once, in order, with the last heads at the end', async () => {
