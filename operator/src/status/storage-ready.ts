@@ -1,3 +1,4 @@
+import { hasLostVolume } from '../plan/lost-volumes.ts';
 import { no, type Situation, type Verdict, yes } from './situation.ts';
 
 /** Whether every pod has its volumes, as large as the spec says. */
@@ -8,6 +9,15 @@ export function storageReady({ facts, plan }: Situation): Verdict {
   const used = claims.filter(({ ordinal }) => ordinal < plan.scale.replicas);
   const wrong = used.find(({ problem }) => problem !== undefined);
   if (wrong !== undefined) return no('VolumeFailing', `${wrong.name}: ${wrong.problem}`);
+
+  const lost = facts.pods.find((pod) => hasLostVolume(facts, pod));
+  if (lost !== undefined) {
+    return no(
+      'ClaimDeleted',
+      `a claim of ${lost.name} was deleted: the pod is made anew with an empty volume as soon as the stream has all that it has. ` +
+        'Until then do not delete the pod',
+    );
+  }
 
   const pending = used.filter(({ isBound }) => !isBound);
   const [first] = pending;

@@ -3,9 +3,10 @@ import { z } from 'zod';
 import { NatsServer } from '../../../sync-pod/test/nats-server.ts';
 import { KINDS } from '../../src/kube/kinds.ts';
 import type { StoredObject } from '../../src/kube/stored-object.ts';
+import { Containers } from '../containers.ts';
 import { until } from '../control-plane/until.ts';
 import type { KubeletOptions } from '../kubelet.ts';
-import type { ClusterFixture } from './cluster-fixture.ts';
+import { ClusterFixture } from './cluster-fixture.ts';
 import { ClusterStage } from './cluster-stage.ts';
 import { sharedOperator } from './shared-operator.ts';
 
@@ -174,6 +175,40 @@ test('a StatefulSet that is deleted by hand, whichever way, is made again with t
     expect(items.map(({ metadata }) => metadata.name).sort()).toEqual(['shard-0-c-0', 'shard-0-c-1', 'shard-0-c-2']);
   });
 });
+
+test('a pod whose claim is deleted by hand hands over what it has, and begins again on an empty volume', async () => {
+  const { controlPlane } = shared();
+  const { client } = controlPlane;
+  const namespace = await controlPlane.createNamespace();
+  const cluster = new ClusterFixture(client, namespace);
+  const nats = await NatsServer.start();
+  const containers = await Containers.follow(client, namespace);
+  const ofClaim = async () => {
+    const found = await client.get(KINDS.PersistentVolumeClaim, { namespace, name: 'shard-0-c-1' });
+    return found?.metadata.uid;
+  };
+  try {
+    await cluster.createSecret();
+    await cluster.apply(withNats(nats, { replicas: 2 }));
+    await cluster.isWell();
+    const before = await ofClaim();
+    await client.delete(KINDS.PersistentVolumeClaim, { namespace, name: 'shard-0-c-1' });
+    await says(
+      cluster,
+      'StorageReady',
+      'ClaimDeleted',
+      /^a claim of c-1 was deleted: .* Until then do not delete the pod$/,
+    );
+    await until(async () => ![undefined, before].includes(await ofClaim()), { what: 'a new claim' });
+    await cluster.isWell();
+    const events = (await client.list(KINDS.Event, { namespace })).items.map(({ note }) => note);
+    expect(events).toContain('c-1 is made anew: a claim of it was deleted');
+  } finally {
+    await cluster.delete();
+    await containers.stop();
+    await nats.stop();
+  }
+}, 120_000);
 
 const core = (plural: string, namespace: string, name?: string) =>
   `/api/v1/namespaces/${namespace}/${plural}${name === undefined ? '' : `/${name}`}`;

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { Facts, PodFacts } from '../../src/observed/facts.ts';
 import { planResumes, planRoll } from '../../src/plan/roll.ts';
 import { planScale } from '../../src/plan/scale.ts';
-import { controlOf, factsOf, podOf } from '../facts.ts';
+import { claimOf, controlOf, factsOf, podOf } from '../facts.ts';
 
 const OLD: Partial<PodFacts> = { revision: 'old', template: { image: 'pod:1', annotations: {} } };
 const DRAINED: Partial<PodFacts> = { isReady: false, control: controlOf({ draining: true }) };
@@ -18,6 +18,31 @@ test('pods that are as they are to be stay', () => {
     outdated: 0,
     reason: undefined,
     waitsFor: undefined,
+  });
+});
+
+describe('a pod of which a claim was deleted', () => {
+  const claims = [claimOf(0), claimOf(1, { isTerminating: true }), claimOf(2)];
+  const rolled = (pod: Partial<PodFacts>) => roll([podOf(0), podOf(1, pod), podOf(2)], { claims });
+
+  test('hands over what it has, and is made anew then', () => {
+    expect(rolled({}).actions).toMatchObject([
+      { kind: 'drain', pod: { name: 'c-1' }, reason: 'a claim of it was deleted' },
+    ]);
+    expect(rolled(DRAINED).actions).toMatchObject([{ kind: 'replace', pod: { name: 'c-1' } }]);
+  });
+
+  test('is never made anew before that', () => {
+    expect(rolled({ control: undefined }).waitsFor).toBe('c-1 is to answer');
+    const away = controlOf({ draining: true, streamConnected: false, unpublishedWorkspaces: 1 });
+    expect(rolled({ isReady: false, control: away }).actions).toEqual([]);
+    expect(rolled({ isEstranged: true, control: undefined }).actions).toEqual([]);
+  });
+
+  test('is not taken for one while it starts, or serve again while it leaves', () => {
+    expect(rolled({ isReady: false, control: undefined }).outdated).toBe(0);
+    const facts = factsOf({ claims, pods: [podOf(0), podOf(1, DRAINED), podOf(2)] });
+    expect(planResumes(facts, planScale(facts))).toEqual([]);
   });
 });
 

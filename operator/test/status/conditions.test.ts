@@ -122,14 +122,14 @@ describe('each condition', () => {
       'False',
       'NoStorageClass',
       /no storage class is the default one/,
-      { claims: [claimOf(0, { isBound: false, storageClassName: undefined })], storageClasses: [] },
+      { claims: [claimOf(0, { isBound: false, storageClassName: undefined })], storageClasses: [], pods: [] },
     ],
     [
       'StorageReady',
       'False',
       'StorageClassMissing',
       /there is no storage class fast/,
-      { claims: [claimOf(0, { isBound: false, storageClassName: 'fast' })] },
+      { claims: [claimOf(0, { isBound: false, storageClassName: 'fast' })], pods: [] },
       { storage: { storageClassName: 'fast' } },
     ],
     [
@@ -147,7 +147,14 @@ describe('each condition', () => {
       /shard-0-c-1: its volume is lost/,
       { claims: [claimOf(0), claimOf(1, { problem: 'its volume is lost' })] },
     ],
-    ['StorageReady', 'False', 'ClaimsPending', /1 volumes/, { claims: [claimOf(0), claimOf(1)] }],
+    [
+      'StorageReady',
+      'False',
+      'ClaimsPending',
+      /1 volumes/,
+      { claims: [claimOf(0), claimOf(1)], pods: [podOf(0), podOf(1)] },
+    ],
+    ['StorageReady', 'False', 'ClaimDeleted', /a claim of c-2 was deleted/, { claims: [claimOf(0), claimOf(1)] }],
     [
       'IngressReady',
       'False',
