@@ -57,6 +57,7 @@ export class Containers {
   readonly #dir: string;
   readonly #running = new Map<string, Running>();
   readonly #ending = new Map<string, Promise<void>>();
+  readonly #crashed = new Set<string>();
   readonly #brokenImages = new Set<string>();
   #isStopped = false;
   #following: Promise<void> = Promise.resolve();
@@ -101,6 +102,19 @@ export class Containers {
   /** What a pod has printed. */
   output(pod: string): string {
     return this.#running.get(pod)?.process.output ?? '';
+  }
+
+  /** Ends it as a power cut would; it stays so until `restart`. */
+  crash(pod: string): void {
+    const running = this.#running.get(pod);
+    if (running === undefined) throw new Error(`${pod} does not run`);
+    this.#crashed.add(pod);
+    this.#end(pod, running, 'SIGKILL');
+  }
+
+  /** It runs again, on the volumes that it had. */
+  restart(pod: string): void {
+    this.#crashed.delete(pod);
   }
 
   /** Stops it where it is, until `resume`. */
@@ -148,15 +162,15 @@ export class Containers {
       [...pods].map(async ([name, pod]) => {
         const running = this.#running.get(name);
         if (running !== undefined) running.isReady = await isReady(running.ip, isNats(pod));
-        else if (!this.#ending.has(name)) await this.#start(pod);
+        else if (!this.#ending.has(name) && !this.#crashed.has(name)) await this.#start(pod);
       }),
     );
   }
 
-  #end(name: string, { process }: Running): void {
+  #end(name: string, { process }: Running, signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): void {
     this.#running.delete(name);
     // The next one of this name has the same volumes.
-    const ended = process.end('SIGTERM').then(() => void this.#ending.delete(name));
+    const ended = process.end(signal).then(() => void this.#ending.delete(name));
     this.#ending.set(name, ended);
   }
 

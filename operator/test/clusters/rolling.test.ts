@@ -132,11 +132,11 @@ test('an image that does not exist: one pod is lost, the others go on, also when
     await until(rolling(/c-2 is to become ready/));
     await load.progressed(200);
 
-    containers.pause('c-nats-0');
+    containers.crash('c-nats-0');
     await cluster.has('Available', 'False');
     const { reconciles } = await operatorCounts(operator);
     await until(async () => (await operatorCounts(operator)).reconciles > reconciles + 3);
-    containers.resume('c-nats-0');
+    containers.restart('c-nats-0');
     await cluster.has('Available', 'True');
     await load.progressed(200);
     expect(history.deleted).toEqual(['c-2']);

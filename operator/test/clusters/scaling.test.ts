@@ -118,7 +118,7 @@ test('while NATS is away nobody leaves, which is told; then it goes on; and a po
     expect((await claims()).get('shard-0-c-2')?.uid).toBe(before);
     const uid = containers.uid('c-2');
 
-    containers.pause('c-nats-0');
+    containers.crash('c-nats-0');
     await until(async () => (await cluster.condition('StreamReady'))?.status === 'False');
     await cluster.apply({ ...SPEC, replicas: 2 });
     const { message } = await cluster.has('ScalingBlocked', 'True', 'HandOverBlocked');
@@ -128,7 +128,7 @@ test('while NATS is away nobody leaves, which is told; then it goes on; and a po
 
     // It is to stay after all.
     await cluster.apply({ ...SPEC, replicas: 3 });
-    containers.resume('c-nats-0');
+    containers.restart('c-nats-0');
     await cluster.isWell();
     await cluster.has('ScalingBlocked', 'False');
     expect(await cluster.notes('Resumed')).toEqual(['c-2 serves again: it is to stay as it is']);
