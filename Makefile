@@ -34,7 +34,7 @@ test: check .cache/python/.installed ## Run every test but the long ones (10 min
 test-long: node_modules/.package-lock.json ## Run the long tests, and those of crashes and outages for many more rounds and minutes (25 minutes)
 	@npm run --silent build
 	@npm run --silent tools
-	@ETHERPLY_LONG_TESTS=true CRASH_ROUNDS=30 OUTAGE_SECONDS=60 npm run --silent test -- crash outage '\.long\.'
+	@ETHERPLY_LONG_TESTS=true CRASH_ROUNDS=30 OUTAGE_SECONDS=60 ROLLS=5 npm run --silent test -- crash outage clusters/rolling '\.long\.'
 
 bounds: node_modules/.package-lock.json ## Hold a sync pod against a bare WebSocket server (5 minutes)
 	@npm run --silent build
