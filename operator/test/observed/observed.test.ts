@@ -173,6 +173,18 @@ test('a workload has the problem of its pods', () => {
   });
 });
 
+test('a Deployment says why its pods are refused', () => {
+  const condition = { type: 'ReplicaFailure', status: 'True', message: 'pods "c-router" is forbidden: exceeded quota' };
+  const deployment = {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'c-router', generation: 1 },
+    spec: { replicas: 2 },
+    status: { observedGeneration: 1, conditions: [condition] },
+  };
+  expect(workloadFacts(deployment, []).problem).toBe('pods "c-router" is forbidden: exceeded quota');
+});
+
 test('an autoscaler says why it does not work', () => {
   const hpa = { apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler', metadata: { name: 'c' } };
   const condition = { type: 'ScalingActive', status: 'False', reason: 'FailedGetPodsMetric', message: 'none' };
