@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run cluster images test test-long check clean bounds bounds-replication replay
+.PHONY: help run cluster images test test-long check clean e2e e2e-up e2e-down bounds bounds-replication replay
 
 node_modules/.package-lock.json: package-lock.json
 	npm ci --no-audit --no-fund
@@ -13,7 +13,7 @@ node_modules/.package-lock.json: package-lock.json
 	@touch $@
 
 help: ## Show the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
 run: node_modules/.package-lock.json ## Start a sync pod on port 8080 with embedded defaults and show how to try it
 	@npm run --silent build
@@ -35,6 +35,16 @@ test-long: node_modules/.package-lock.json ## Run the long tests, and those of c
 	@npm run --silent build
 	@npm run --silent tools
 	@ETHERPLY_LONG_TESTS=true CRASH_ROUNDS=30 OUTAGE_SECONDS=60 ROLLS=5 npm run --silent test -- crash outage clusters/rolling '\.long\.'
+
+e2e: node_modules/.package-lock.json ## Run the scenarios on a real Kubernetes: one of its own (Linux, root), or the one of KUBECONFIG
+	@npm run --silent build
+	@npm run --silent e2e -- test
+
+e2e-up: node_modules/.package-lock.json ## Bring up a Kubernetes of one node on this machine (Linux, root)
+	@npm run --silent e2e -- up
+
+e2e-down: node_modules/.package-lock.json ## End and remove it
+	@npm run --silent e2e -- down
 
 bounds: node_modules/.package-lock.json ## Hold a sync pod against a bare WebSocket server (5 minutes)
 	@npm run --silent build

@@ -4,7 +4,8 @@ const isLong = process.env.ETHERPLY_LONG_TESTS === 'true';
 export default {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/*/test/**/*.test.ts'],
-  testPathIgnorePatterns: ['/node_modules/', ...(isLong ? [] : ['\\.long\\.test\\.ts$'])],
+  // Those of e2e take a Kubernetes: `make e2e`.
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/e2e/', ...(isLong ? [] : ['\\.long\\.test\\.ts$'])],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '^.+\\.ts$': [

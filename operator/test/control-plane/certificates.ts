@@ -1,4 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
+import { isIP } from 'node:net';
 import { generate } from 'selfsigned';
 
 export interface KeyPair {
@@ -49,15 +50,14 @@ export class CertificateAuthority {
     return this.#sign(of, [{ name: 'extKeyUsage', clientAuth: true }]);
   }
 
-  /** @param hosts beside localhost and 127.0.0.1 */
+  /** @param hosts names and addresses, beside localhost and 127.0.0.1 */
   server(name: string, ...hosts: readonly string[]): Promise<KeyPair> {
-    const names = ['localhost', ...hosts].map((value) => ({ type: 2, value }) as const);
+    const names = ['localhost', '127.0.0.1', ...hosts].map((value) =>
+      isIP(value) === 0 ? ({ type: 2, value } as const) : ({ type: 7, ip: value } as const),
+    );
     return this.#sign({ name }, [
       { name: 'extKeyUsage', serverAuth: true },
-      {
-        name: 'subjectAltName',
-        altNames: [...names, { type: 7, ip: '127.0.0.1' }],
-      },
+      { name: 'subjectAltName', altNames: names },
     ]);
   }
 

@@ -1,0 +1,99 @@
+import { existsSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
+import { command } from './command.ts';
+import { buildImages, importImages } from './images/images.ts';
+import { Daemons, kubectlOf } from './kubernetes/daemons.ts';
+import { writeFiles } from './kubernetes/files.ts';
+import { NODE_NAME } from './kubernetes/network.ts';
+import { clusterObjects } from './kubernetes/objects.ts';
+import { inState } from './paths.ts';
+import { progress } from './progress.ts';
+import { installPackages } from './sandbox/debian-packages.ts';
+import { endOfLog, removeSandbox, Sandbox } from './sandbox/sandbox.ts';
+import { until } from './until.ts';
+
+const START_MS = 180_000;
+
+/**
+ * Brings up a Kubernetes of one node, or goes on where an earlier call was ended.
+ * @param sources the root of the repository
+ */
+export async function up(sources: string): Promise<Sandbox> {
+  assertPossible();
+  await installPackages();
+  const images = await buildImages(sources);
+  try {
+    const sandbox = (await Sandbox.running()) ?? (await newSandbox());
+    await writeFiles();
+    await startDaemons(sandbox, images);
+    return sandbox;
+  } catch (error) {
+    await down();
+    throw error;
+  }
+}
+
+/** Ends and removes it, whatever state it is in. */
+export async function down(): Promise<void> {
+  progress('ending the cluster');
+  await removeSandbox();
+}
+
+/** What an earlier sandbox left when its machine ended is of no use: its processes are gone. */
+async function newSandbox(): Promise<Sandbox> {
+  await removeSandbox();
+  return Sandbox.start();
+}
+
+function assertPossible(): void {
+  if (process.platform !== 'linux') throw new Error('a cluster of its own takes Linux: set KUBECONFIG to use another');
+  if (process.getuid?.() !== 0) throw new Error('a cluster of its own takes root: set KUBECONFIG to use another');
+}
+
+async function startDaemons(sandbox: Sandbox, images: Readonly<Record<string, string>>): Promise<void> {
+  const daemons = await Daemons.of(sandbox);
+  const [program, ...prefix] = await kubectlOf(sandbox);
+  const kubectl = (...args: readonly string[]) => command(program, [...prefix, ...args]);
+
+  progress('starting Kubernetes');
+  await daemons.start('etcd');
+  await daemons.start('kube-apiserver');
+  await ready('kube-apiserver', daemons, async () => (await kubectl('get', '--raw=/readyz')) === 'ok');
+  await daemons.start('kube-controller-manager');
+  await daemons.start('kube-scheduler');
+  await daemons.start('containerd');
+  await ready('containerd', daemons, () => existsSync(inState('containerd.sock')));
+  await importImages(sandbox, images);
+  for (const daemon of ['kubelet', 'kube-proxy', 'coredns'] as const) await daemons.start(daemon);
+
+  const objects = inState('objects.json');
+  await writeFile(objects, JSON.stringify(await clusterObjects()));
+  await kubectl('apply', '--server-side', '--force-conflicts', `--filename=${objects}`);
+  await rm(objects);
+  const isReady = async () =>
+    (await kubectl('get', 'node', NODE_NAME, '-o=jsonpath={.status.conditions[?(@.type=="Ready")].status}')) === 'True';
+  await ready('kubelet', daemons, isReady);
+  const account = () => kubectl('get', 'serviceaccount', 'default', '-o=name');
+  await ready('kube-controller-manager', daemons, account);
+  for (const daemon of ['kube-scheduler', 'kube-proxy', 'coredns'] as const) await daemons.assertRuns(daemon);
+  progress('Kubernetes is ready');
+}
+
+async function ready(
+  daemon: Parameters<Daemons['start']>[0],
+  daemons: Daemons,
+  condition: () => Promise<unknown> | unknown,
+): Promise<void> {
+  const started = performance.now();
+  const isThere = async () => {
+    if (performance.now() - started > 2_000) await daemons.assertRuns(daemon).catch((error) => failures.push(error));
+    return failures.length > 0 || Boolean(await condition());
+  };
+  const failures: unknown[] = [];
+  try {
+    await until(isThere, { what: `${daemon} being ready`, timeoutMs: START_MS });
+  } catch (error) {
+    throw new Error(`${daemon} is not ready:\n${await endOfLog(daemon)}`, { cause: error });
+  }
+  if (failures.length > 0) throw failures[0];
+}

@@ -1,0 +1,49 @@
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { command } from '../command.ts';
+import { CACHE } from '../paths.ts';
+
+/** buildah with a store of its own, in which layers are kept for the next time. */
+export class ImageBuilder {
+  readonly #env: NodeJS.ProcessEnv;
+
+  private constructor(env: NodeJS.ProcessEnv) {
+    this.#env = env;
+  }
+
+  static async create(): Promise<ImageBuilder> {
+    const conf = join(CACHE, 'storage.conf');
+    const store = join(CACHE, 'containers');
+    await mkdir(store, { recursive: true });
+    const text = `[storage]\ndriver = "overlay"\ngraphroot = "${store}"\nrunroot = "${join(CACHE, 'containers-run')}"\n`;
+    await writeFile(conf, text);
+    // No daemon and no namespaces: it builds in containers, too.
+    return new ImageBuilder({ ...process.env, CONTAINERS_STORAGE_CONF: conf, BUILDAH_ISOLATION: 'chroot' });
+  }
+
+  /** What has buildah find the store. */
+  get environment(): NodeJS.ProcessEnv {
+    return this.#env;
+  }
+
+  async has(image: string): Promise<boolean> {
+    const found = await command('buildah', ['images', '--quiet', '--filter', `reference=${image}`], { env: this.#env });
+    return found.trim() !== '';
+  }
+
+  /** @param context the folder that the Dockerfile copies from */
+  async build(image: string, dockerfile: string, context: string, args: Record<string, string> = {}): Promise<void> {
+    const flags = Object.entries(args).map(([name, value]) => `--build-arg=${name}=${value}`);
+    await command('buildah', ['build', ...flags, `--file=${dockerfile}`, `--tag=${image}`, context], {
+      env: this.#env,
+    });
+  }
+
+  /** Writes images as archives that containerd imports. */
+  async save(image: string, file: string): Promise<void> {
+    const unfinished = `${file}.unfinished`;
+    await rm(unfinished, { force: true });
+    await command('buildah', ['push', '--quiet', image, `oci-archive:${unfinished}:${image}`], { env: this.#env });
+    await rename(unfinished, file);
+  }
+}

@@ -1,0 +1,46 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { command } from '../command.ts';
+import { PAUSE_IMAGE } from '../kubernetes/files.ts';
+import { CACHE, inState } from '../paths.ts';
+import { progress } from '../progress.ts';
+import type { Sandbox } from '../sandbox/sandbox.ts';
+import { ImageBuilder } from './builder.ts';
+import { buildLocalImages } from './local-images.ts';
+import { BASE_IMAGE, HAPROXY_IMAGE, LOCAL_REGISTRY, NATS_IMAGE, OTHER_TAG, TAG } from './names.ts';
+
+const BUILT = [`${LOCAL_REGISTRY}/sync-pod:${TAG}`, `${LOCAL_REGISTRY}/operator:${TAG}`];
+
+/** Builds all images, those of EtherPly from their Dockerfiles. @returns the files, by image */
+export async function buildImages(sources: string): Promise<Record<string, string>> {
+  const builder = await ImageBuilder.create();
+  await buildLocalImages(builder, sources);
+  progress('building the images of the sync pod and the operator');
+  await command('node', [join(sources, 'scripts/images.mjs')], {
+    cwd: sources,
+    env: { ...builder.environment, BUILDER: 'buildah', REGISTRY: LOCAL_REGISTRY, TAG, BASE_IMAGE },
+  });
+  const folder = join(CACHE, 'archives');
+  await mkdir(folder, { recursive: true });
+  const files: Record<string, string> = {};
+  for (const image of [PAUSE_IMAGE, HAPROXY_IMAGE, NATS_IMAGE, ...BUILT]) {
+    const file = join(folder, `${image.replaceAll(/[/:]/g, '-')}.tar`);
+    await builder.save(image, file);
+    files[image] = file;
+  }
+  return files;
+}
+
+/** Has the containerd of a cluster know the images. */
+export async function importImages(sandbox: Sandbox, files: Readonly<Record<string, string>>): Promise<void> {
+  const [nsenter, ...prefix] = sandbox.prefix;
+  const images = (...args: readonly string[]) =>
+    command(nsenter, [...prefix, 'ctr', '-a', inState('containerd.sock'), '-n', 'k8s.io', 'images', ...args]);
+  for (const [image, file] of Object.entries(files)) {
+    progress(`importing ${image}`);
+    await images('import', file);
+  }
+  for (const image of BUILT) {
+    await images('tag', '--force', image, image.replace(`:${TAG}`, `:${OTHER_TAG}`));
+  }
+}

@@ -1,0 +1,1 @@
+export { until } from '../../operator/test/control-plane/until.ts';

@@ -1,0 +1,48 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { until } from '../src/until.ts';
+import { Cluster, tokenFor } from './cluster.ts';
+import { kubectl } from './kubectl.ts';
+import { Load } from './load.ts';
+import { installOperator } from './operator.ts';
+import { expectNothingLost } from './scenario.ts';
+
+describe('a cluster with autoscaling on ops a second', () => {
+  let cluster: Cluster;
+  let load: Load | undefined;
+
+  beforeAll(async () => {
+    await installOperator('--set=metricsApi.enabled=true');
+    cluster = await Cluster.create('e2e-autoscaling', 'autoscaled.yaml', {
+      autoscaling: { minReplicas: 2, maxReplicas: 3, targetOpsPerSecond: 20, metrics: 'operator' },
+      nats: { managed: { replicas: 1 } },
+      stream: { replicas: 1 },
+      podTemplate: { resources: { requests: { cpu: '50m', memory: '128Mi' } } },
+    });
+  });
+  afterAll(async () => {
+    await load?.abandon();
+    await cluster.remove();
+  });
+
+  test('gets another pod when there is more to do, gives it up again, and loses nothing', async () => {
+    await cluster.ready(2);
+    const workspaces = Array.from({ length: 20 }, (_, n) => `load-${n}:board`);
+    const token = await tokenFor({ scopes: ['read', 'write'] });
+    load = await Load.start({ url: await cluster.url(), token, workspaces, each: 2, opsPerSecond: 4 });
+    await cluster.ready(3);
+    await load.progressed(200);
+
+    // By itself the autoscaler waits for ten minutes.
+    await cluster.patch({ autoscaling: { maxReplicas: 2 } });
+    await cluster.ready(2);
+    await load.progressed(200);
+    await expectNothingLost('3 autoscaling up and down', cluster, load, workspaces);
+    load = undefined;
+  });
+
+  test('has the numbers from the operator', async () => {
+    const path = '/apis/custom.metrics.k8s.io/v1beta2';
+    const api = await until(() => kubectl('get', `--raw=${path}`), { what: 'the metrics API' });
+    expect(api).toContain('etherply_ops_per_second');
+  });
+});

@@ -1,0 +1,105 @@
+import { type Client, connect } from '@etherply/client';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { WebSocket } from 'ws';
+import { until } from '../src/until.ts';
+import { Cluster, tokenFor } from './cluster.ts';
+import { Load } from './load.ts';
+import { installOperator } from './operator.ts';
+import { expectNothingLost } from './scenario.ts';
+
+const WORKSPACES = Array.from({ length: 500 }, (_, n) => `tenant-${n % 50}:board-${n}`);
+const EACH = 2;
+
+describe('connections through the router', () => {
+  let cluster: Cluster;
+  const clients = new Set<Client>();
+
+  beforeAll(async () => {
+    await installOperator();
+    cluster = await Cluster.create('e2e-sticky', 'minimal.yaml', {
+      replicas: 3,
+      limits: { maxConnectionsPerIP: 0 },
+      podTemplate: {
+        resources: { requests: { cpu: '50m', memory: '128Mi' } },
+        // What nobody is connected to is closed soon, so that what is open says where clients are.
+        env: [{ name: 'ETHERPLY_WORKSPACE_IDLE_SECONDS', value: '1' }],
+      },
+    });
+  });
+  afterAll(async () => {
+    await disconnect();
+    await cluster.remove();
+  });
+
+  async function disconnect(): Promise<void> {
+    await Promise.all([...clients].map((client) => client.close()));
+    clients.clear();
+  }
+
+  /** Connects to all workspaces. */
+  async function connectAll(): Promise<void> {
+    const [url, token] = [await cluster.url(), await tokenFor({ scopes: ['read', 'write'] })];
+    for (let n = 0; n < EACH; n += 1) {
+      for (const workspace of WORKSPACES) clients.add(connect({ url, workspace, token, WebSocket }));
+    }
+    await Promise.all([...clients].map((client) => client.ready()));
+  }
+
+  /** How many workspaces each pod has open, when each is open on one. */
+  function spread(): Promise<Record<string, number>> {
+    return until(
+      async () => {
+        const open = await cluster.metric('etherply_workspaces_open');
+        return sum(open) === WORKSPACES.length && open;
+      },
+      { what: 'each workspace being open on one pod', timeoutMs: 60_000 },
+    );
+  }
+
+  test('of a workspace all reach one pod; another pod takes about a quarter; a restart moves none for good', async () => {
+    await connectAll();
+    const ofThree = await spread();
+    const connections = await cluster.metric('etherply_connections');
+    for (const [pod, open] of Object.entries(ofThree)) expect(connections[pod]).toBe(open * EACH);
+
+    await disconnect();
+    await cluster.kubectl('scale', 'epc', cluster.name, '--replicas=4');
+    await cluster.ready(4);
+    await cluster.settled();
+    await connectAll();
+    const ofFour = await spread();
+    const added = ofFour[`${cluster.name}-3`] ?? 0;
+    expect(added).toBeGreaterThan(WORKSPACES.length * 0.15);
+    expect(added).toBeLessThan(WORKSPACES.length * 0.35);
+    for (const [pod, open] of Object.entries(ofThree)) expect(ofFour[pod]).toBeLessThanOrEqual(open);
+
+    await disconnect();
+    await cluster.kubectl('delete', 'pod', `${cluster.name}-1`);
+    await cluster.ready(4);
+    await cluster.settled();
+    await connectAll();
+    expect(await spread()).toEqual(ofFour);
+    await disconnect();
+  });
+
+  test('and past it, to the wrong pod, work and lose nothing', async () => {
+    const workspaces = ['wrong:a', 'wrong:b'];
+    const token = await tokenFor({ scopes: ['read', 'write'] });
+    const [first, second] = await cluster.ready(4);
+    const through = async (url: string) => Load.start({ url, token, workspaces });
+    const load = await through(await cluster.url());
+    await load.progressed(50);
+    for (const pod of [first, second]) {
+      const wrong = connect({ url: `http://${pod?.ip}:8080`, workspace: 'wrong:a', token, WebSocket });
+      clients.add(wrong);
+      await wrong.ready();
+      const seen = Object.keys(wrong.toJSON()).length;
+      await until(() => Object.keys(wrong.toJSON()).length > seen, { what: 'what others write' });
+    }
+    await expectNothingLost('2 sticky, and a wrong pod', cluster, load, workspaces);
+  });
+});
+
+function sum(values: Readonly<Record<string, number>>): number {
+  return Object.values(values).reduce((total, value) => total + value, 0);
+}
