@@ -16,8 +16,9 @@ const sample = z.looseObject({ metadata: z.looseObject({ name: z.string() }), sp
 const condition = z.object({ type: z.string(), status: z.string(), reason: z.string(), message: z.string() });
 const statusShape = z.object({
   metadata: z.object({ generation: z.number() }),
-  spec: z.looseObject({ replicas: z.number().optional() }),
-  status: z.looseObject({ replicas: z.number().optional(), conditions: z.array(condition).default([]) }).optional(),
+  status: z
+    .object({ observedGeneration: z.number().optional(), conditions: z.array(condition).default([]) })
+    .optional(),
 });
 const serviceShape = z.object({ spec: z.object({ clusterIP: z.string() }) });
 const podShape = z.object({
@@ -76,13 +77,8 @@ export class Cluster {
   async settled(timeoutMs = READY_MS): Promise<void> {
     let seen: unknown;
     const isSettled = async () => {
-      const { status, metadata } = await kubectlJson(
-        statusShape.and(z.object({ status: z.looseObject({ observedGeneration: z.number().optional() }).optional() })),
-        `--namespace=${this.namespace}`,
-        'get',
-        'epc',
-        this.name,
-      );
+      const flags = [`--namespace=${this.namespace}`, 'get', 'epc', this.name];
+      const { status, metadata } = await kubectlJson(statusShape, ...flags);
       seen = status?.conditions;
       const is = (type: string) => status?.conditions.find((one) => one.type === type)?.status;
       return (

@@ -63,7 +63,7 @@ describe('a cluster from the minimal sample', () => {
   });
 
   test('has an operator that may not read what it need not', async () => {
-    const as = '--as=system:serviceaccount:etherply-system:etherply-etherply-operator';
+    const as = '--as=system:serviceaccount:etherply-system:etherply-operator';
     const may = (...what: readonly string[]) =>
       kubectl('auth', 'can-i', ...what, as).then(
         () => true,

@@ -1,7 +1,10 @@
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { command } from '../command.ts';
 import { CACHE } from '../paths.ts';
+
+const ARCHIVES = join(CACHE, 'archives');
 
 /** buildah with a store of its own, in which layers are kept for the next time. */
 export class ImageBuilder {
@@ -39,11 +42,19 @@ export class ImageBuilder {
     });
   }
 
-  /** Writes images as archives that containerd imports. */
-  async save(image: string, file: string): Promise<void> {
-    const unfinished = `${file}.unfinished`;
+  /** Writes an image as an archive that containerd imports, where it is not yet there. @returns its path, by the image's id */
+  async save(image: string): Promise<string> {
+    const flags = ['images', '--quiet', '--no-trunc', '--filter', `reference=${image}`];
+    const id = (await command('buildah', flags, { env: this.#env })).trim().replace(':', '-');
+    const name = `${image.replaceAll(/[/:]/g, '-')}.`;
+    const file = join(ARCHIVES, `${name}${id}.tar`);
+    if (existsSync(file)) return file;
+    await mkdir(ARCHIVES, { recursive: true });
+    for (const old of await readdir(ARCHIVES)) if (old.startsWith(name)) await rm(join(ARCHIVES, old));
+    const unfinished = join(ARCHIVES, 'unfinished');
     await rm(unfinished, { force: true });
     await command('buildah', ['push', '--quiet', image, `oci-archive:${unfinished}:${image}`], { env: this.#env });
     await rename(unfinished, file);
+    return file;
   }
 }

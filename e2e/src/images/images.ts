@@ -1,8 +1,9 @@
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { command } from '../command.ts';
 import { PAUSE_IMAGE } from '../kubernetes/files.ts';
-import { CACHE, inState } from '../paths.ts';
+import { inState } from '../paths.ts';
 import { progress } from '../progress.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import { ImageBuilder } from './builder.ts';
@@ -20,14 +21,8 @@ export async function buildImages(sources: string): Promise<Record<string, strin
     cwd: sources,
     env: { ...builder.environment, BUILDER: 'buildah', REGISTRY: LOCAL_REGISTRY, TAG, BASE_IMAGE },
   });
-  const folder = join(CACHE, 'archives');
-  await mkdir(folder, { recursive: true });
   const files: Record<string, string> = {};
-  for (const image of [PAUSE_IMAGE, HAPROXY_IMAGE, NATS_IMAGE, ...BUILT]) {
-    const file = join(folder, `${image.replaceAll(/[/:]/g, '-')}.tar`);
-    await builder.save(image, file);
-    files[image] = file;
-  }
+  for (const image of [PAUSE_IMAGE, HAPROXY_IMAGE, NATS_IMAGE, ...BUILT]) files[image] = await builder.save(image);
   return files;
 }
 
@@ -36,9 +31,13 @@ export async function importImages(sandbox: Sandbox, files: Readonly<Record<stri
   const [nsenter, ...prefix] = sandbox.prefix;
   const images = (...args: readonly string[]) =>
     command(nsenter, [...prefix, 'ctr', '-a', inState('containerd.sock'), '-n', 'k8s.io', 'images', ...args]);
+  await mkdir(inState('imported'), { recursive: true });
   for (const [image, file] of Object.entries(files)) {
+    const done = inState('imported', basename(file));
+    if (existsSync(done)) continue;
     progress(`importing ${image}`);
     await images('import', file);
+    await writeFile(done, '');
   }
   for (const image of BUILT) {
     await images('tag', '--force', image, image.replace(`:${TAG}`, `:${OTHER_TAG}`));
