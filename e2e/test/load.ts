@@ -44,10 +44,6 @@ class Writer {
     this.#timer = setInterval(() => this.#write(), 1_000 / (options.opsPerSecond ?? 5));
   }
 
-  ready(): Promise<void> {
-    return this.#client.ready();
-  }
-
   /** Resolves when everything that was sent is acked. */
   async end(): Promise<void> {
     clearInterval(this.#timer);
@@ -90,7 +86,11 @@ export class Load {
       Array.from({ length: options.each ?? 2 }, (_, n) => new Writer(options, workspace, `client-${n}`)),
     );
     const load = new Load(writers);
-    await Promise.all(writers.map((writer) => writer.ready()));
+    const areReady = () => writers.every(({ opened }) => opened > 0);
+    await until(areReady, { what: 'the connections of all clients', timeoutMs: 60_000 }).catch(async (error) => {
+      await load.abandon();
+      throw error;
+    });
     return load;
   }
 

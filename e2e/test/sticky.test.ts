@@ -42,7 +42,8 @@ describe('connections through the router', () => {
     for (let n = 0; n < EACH; n += 1) {
       for (const workspace of WORKSPACES) clients.add(connect({ url, workspace, token, WebSocket }));
     }
-    await Promise.all([...clients].map((client) => client.ready()));
+    const areOpen = () => [...clients].every(({ status }) => status === 'open');
+    await until(areOpen, { what: 'all connections', timeoutMs: 120_000 });
   }
 
   /** How many workspaces each pod has open, when each is open on one. */

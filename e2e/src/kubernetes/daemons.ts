@@ -1,8 +1,8 @@
 import { goPrograms } from '../../../scripts/tools.mjs';
 import { inState } from '../paths.ts';
-import { NODE_ADDRESS, type Sandbox } from '../sandbox/sandbox.ts';
+import { NODE_ADDRESS, type Sandbox, SERVICE_SUBNET } from '../sandbox/sandbox.ts';
 import { ADMIN_KUBECONFIG } from './files.ts';
-import { API_PORT, NODE_NAME, SERVICE_SUBNET } from './network.ts';
+import { API_PORT, NODE_NAME } from './network.ts';
 
 const ETCD = 'http://127.0.0.1:2379';
 const ETCD_PEERS = 'http://127.0.0.1:2380';

@@ -1,5 +1,5 @@
 # The first process of the sandbox: it makes what the others see, and lives as long as the sandbox does.
-# $1 folder of the state, $2 address of the node with the length of its prefix
+# $1 folder of the state, $2 address of the node with the length of its prefix, $3 addresses of Services
 set -euo pipefail
 state=$1
 mount --make-rprivate /
@@ -30,6 +30,8 @@ ip link set lo up
 ip link add node0 type bridge
 ip address add "$2" dev node0
 ip link set node0 up
+# Where a packet goes is asked before kube-proxy writes another address into it.
+ip route add "$3" dev node0
 echo 1 > /proc/sys/net/ipv4/ip_forward
 
 touch "$state/sandbox.ready"

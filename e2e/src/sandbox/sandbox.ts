@@ -9,6 +9,7 @@ import initScript from './init.sh';
 /** Of the node; only in the sandbox. */
 export const NODE_ADDRESS = '192.168.222.1';
 const PREFIX_LENGTH = 24;
+export const SERVICE_SUBNET = '10.96.0.0/16';
 
 /**
  * Namespaces of network, mounts, processes and IPC of their own: nothing in them is seen or changed outside, and all of it is
@@ -34,7 +35,7 @@ export class Sandbox {
     await makeCgroups();
     await writeFile(inState('init.sh'), initScript);
     const unshare = ['--net', '--mount', '--pid', '--ipc', '--fork', '--kill-child', '--mount-proc'];
-    const init = ['bash', inState('init.sh'), STATE, `${NODE_ADDRESS}/${PREFIX_LENGTH}`];
+    const init = ['bash', inState('init.sh'), STATE, `${NODE_ADDRESS}/${PREFIX_LENGTH}`, SERVICE_SUBNET];
     const parent = await detached('unshare', [...unshare, '--', ...init], 'init');
     const pid = await until(() => onlyChild(parent), { what: 'the first process of the sandbox' });
     await record('init', pid);
