@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { command } from './command.ts';
 import { buildImages, importImages } from './images/images.ts';
 import { Daemons, kubectlOf } from './kubernetes/daemons.ts';
@@ -23,7 +24,7 @@ export async function up(sources: string): Promise<Sandbox> {
   await installPackages();
   const images = await buildImages(sources);
   try {
-    const sandbox = (await Sandbox.running()) ?? (await newSandbox());
+    const sandbox = (await Sandbox.running()) ?? (await newSandbox(sources));
     await writeFiles();
     await startDaemons(sandbox, images);
     return sandbox;
@@ -40,9 +41,9 @@ export async function down(): Promise<void> {
 }
 
 /** What an earlier sandbox left when its machine ended is of no use: its processes are gone. */
-async function newSandbox(): Promise<Sandbox> {
+async function newSandbox(sources: string): Promise<Sandbox> {
   await removeSandbox();
-  return Sandbox.start();
+  return Sandbox.start(join(sources, 'e2e/src/sandbox/init.sh'));
 }
 
 function assertPossible(): void {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { until } from '../src/until.ts';
-import { Cluster, tokenFor } from './cluster.ts';
+import { Cluster, SMALL, tokenFor } from './cluster.ts';
 import { kubectl } from './kubectl.ts';
 import { Load } from './load.ts';
 import { installOperator } from './operator.ts';
@@ -16,7 +16,7 @@ describe('a cluster with autoscaling on ops a second', () => {
       autoscaling: { minReplicas: 2, maxReplicas: 3, targetOpsPerSecond: 20, metrics: 'operator' },
       nats: { managed: { replicas: 1 } },
       stream: { replicas: 1 },
-      podTemplate: { resources: { requests: { cpu: '50m', memory: '128Mi' } } },
+      podTemplate: { resources: SMALL },
     });
   });
   afterAll(async () => {

@@ -8,6 +8,9 @@ import { apply } from './apply.ts';
 import { images, SOURCES } from './environment.ts';
 import { kubectl, kubectlJson, listOf } from './kubectl.ts';
 
+/** Resources of pods of which several must go on one node. */
+export const SMALL = { requests: { cpu: '50m', memory: '128Mi' } };
+
 const SECRET = 'a secret for end-to-end tests only, long enough';
 const CLIENT_PORT = 8080;
 const READY_MS = 5 * 60_000;

@@ -1,39 +1,23 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { until } from '../src/until.ts';
-import { Cluster, tokenFor } from './cluster.ts';
+import { Cluster, SMALL } from './cluster.ts';
 import { images } from './environment.ts';
 import { kubectl } from './kubectl.ts';
-import { Load } from './load.ts';
+import type { Load } from './load.ts';
 import { installOperator, OPERATOR_NAMESPACE } from './operator.ts';
-import { expectNothingLost } from './scenario.ts';
-
-const SMALL = { requests: { cpu: '50m', memory: '128Mi' } };
+import { whileClientsWrite } from './scenario.ts';
 
 describe('a cluster of three pods under load', () => {
   let cluster: Cluster;
-  let load: Load | undefined;
 
   beforeAll(async () => {
     await installOperator();
     cluster = await Cluster.create('e2e-failures', 'minimal.yaml', { replicas: 3, podTemplate: { resources: SMALL } });
   });
-  afterAll(async () => {
-    await load?.abandon();
-    await cluster.remove();
-  });
+  afterAll(() => cluster.remove());
 
-  /** Has clients write while something happens, and holds what all pods have in the end against what was acked. */
-  async function underLoad(scenario: string, happens: (load: Load) => Promise<void>): Promise<void> {
-    const workspaces = Array.from({ length: 8 }, (_, n) => `${scenario.split(' ')[0]}-${n}:board`);
-    const token = await tokenFor({ scopes: ['read', 'write'] });
-    load = await Load.start({ url: await cluster.url(), token, workspaces });
-    await load.progressed(100);
-    await happens(load);
-    await load.progressed(200);
-    await cluster.ready(3);
-    await expectNothingLost(scenario, cluster, load, workspaces);
-    load = undefined;
-  }
+  const underLoad = (scenario: string, happens: (load: Load) => Promise<void>) =>
+    whileClientsWrite(scenario, cluster, happens);
 
   /** Resolves when a pod of that name is there, but not the one with this uid, and is ready. */
   async function replaced(name: string, uid: string, component: 'sync-pod' | 'nats' = 'sync-pod'): Promise<void> {
@@ -87,14 +71,17 @@ describe('a cluster of three pods under load', () => {
   });
 
   test('loses nothing when the operator is killed in the middle of a scale-down', async () => {
-    await underLoad('5d operator killed while scaling down', async () => {
-      await cluster.kubectl('scale', 'epc', cluster.name, '--replicas=4');
-      await cluster.ready(4);
+    // Before clients connect, so that some are on the pod that goes.
+    await cluster.kubectl('scale', 'epc', cluster.name, '--replicas=4');
+    await cluster.ready(4);
+    await cluster.settled();
+    await underLoad('5d operator killed while scaling down', async (running) => {
       await cluster.kubectl('scale', 'epc', cluster.name, '--replicas=3');
       const isDraining = async () => (await cluster.readiness(`${cluster.name}-3`)).includes('draining');
       await until(isDraining, { what: 'the drain of a pod', timeoutMs: 60_000 });
       await kubectl('delete', 'pods', `--namespace=${OPERATOR_NAMESPACE}`, '--all', '--force', '--grace-period=0');
       await cluster.ready(3);
+      expect(running.mostReconnects).toBe(1);
     });
   });
 });

@@ -20,3 +20,8 @@ export async function installOperator(...flags: readonly string[]): Promise<void
     ...flags,
   );
 }
+
+/** The definition of EtherPlyCluster stays, and so do the clusters. */
+export async function uninstallOperator(): Promise<void> {
+  await helm('uninstall', RELEASE, `--namespace=${OPERATOR_NAMESPACE}`, '--wait', '--timeout=5m');
+}

@@ -2,9 +2,9 @@ import { appendFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from '@jest/globals';
 import { until } from '../src/until.ts';
-import type { Cluster } from './cluster.ts';
+import { type Cluster, tokenFor } from './cluster.ts';
 import { SOURCES } from './environment.ts';
-import type { Counts, Load } from './load.ts';
+import { type Counts, Load } from './load.ts';
 
 const FOLDER = join(SOURCES, 'e2e/dist');
 
@@ -31,6 +31,27 @@ export async function expectNothingLost(
   }
   await record(scenario, load.counts(lost));
   expect(lost).toBe(0);
+}
+
+/** Has clients write while something happens, and holds what all pods have in the end against what was acked. */
+export async function whileClientsWrite(
+  scenario: string,
+  cluster: Cluster,
+  happens: (load: Load) => Promise<void>,
+): Promise<void> {
+  const prefix = scenario.replaceAll(' ', '-');
+  const workspaces = Array.from({ length: 8 }, (_, n) => `${prefix}-${n}:board`);
+  const token = await tokenFor({ scopes: ['read', 'write'] });
+  const load = await Load.start({ url: await cluster.url(), token, workspaces });
+  try {
+    await load.progressed(100);
+    await happens(load);
+    await load.progressed(200);
+    await cluster.settled();
+    await expectNothingLost(scenario, cluster, load, workspaces);
+  } finally {
+    await load.abandon();
+  }
 }
 
 /** What reaches a pod by the stream may take a moment. */

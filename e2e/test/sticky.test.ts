@@ -2,7 +2,7 @@ import { type Client, connect } from '@etherply/client';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { WebSocket } from 'ws';
 import { until } from '../src/until.ts';
-import { Cluster, tokenFor } from './cluster.ts';
+import { Cluster, SMALL, tokenFor } from './cluster.ts';
 import { Load } from './load.ts';
 import { installOperator } from './operator.ts';
 import { expectNothingLost } from './scenario.ts';
@@ -20,7 +20,7 @@ describe('connections through the router', () => {
       replicas: 3,
       limits: { maxConnectionsPerIP: 0 },
       podTemplate: {
-        resources: { requests: { cpu: '50m', memory: '128Mi' } },
+        resources: SMALL,
         // What nobody is connected to is closed soon, so that what is open says where clients are.
         env: [{ name: 'ETHERPLY_WORKSPACE_IDLE_SECONDS', value: '1' }],
       },

@@ -1,10 +1,9 @@
 import { type SpawnOptions, spawn } from 'node:child_process';
 import { existsSync, openSync } from 'node:fs';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { inState, STATE } from '../paths.ts';
 import { until } from '../until.ts';
 import { cgroupsAreEmpty, makeCgroups, removeCgroups } from './cgroups.ts';
-import initScript from './init.sh';
 
 /** Of the node; only in the sandbox. */
 export const NODE_ADDRESS = '192.168.222.1';
@@ -29,14 +28,15 @@ export class Sandbox {
     return pid === undefined ? undefined : new Sandbox(pid);
   }
 
-  static async start(): Promise<Sandbox> {
+  /** @param init the path of init.sh */
+  static async start(init: string): Promise<Sandbox> {
     await mkdir(inState('log'), { recursive: true });
     await mkdir(inState('pid'), { recursive: true });
     await makeCgroups();
-    await writeFile(inState('init.sh'), initScript);
+    await copyFile(init, inState('init.sh'));
     const unshare = ['--net', '--mount', '--pid', '--ipc', '--fork', '--kill-child', '--mount-proc'];
-    const init = ['bash', inState('init.sh'), STATE, `${NODE_ADDRESS}/${PREFIX_LENGTH}`, SERVICE_SUBNET];
-    const parent = await detached('unshare', [...unshare, '--', ...init], 'init');
+    const first = ['bash', inState('init.sh'), STATE, `${NODE_ADDRESS}/${PREFIX_LENGTH}`, SERVICE_SUBNET];
+    const parent = await detached('unshare', [...unshare, '--', ...first], 'init');
     const pid = await until(() => onlyChild(parent), { what: 'the first process of the sandbox' });
     await record('init', pid);
     const isReady = () => existsSync(inState('sandbox.ready')) || !existsSync(`/proc/${pid}`);

@@ -1,0 +1,32 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Cluster, SMALL } from './cluster.ts';
+import { helm } from './kubectl.ts';
+import { installOperator, uninstallOperator } from './operator.ts';
+import { whileClientsWrite } from './scenario.ts';
+
+describe('a cluster whose operator is uninstalled', () => {
+  let cluster: Cluster;
+
+  beforeAll(async () => {
+    await installOperator();
+    cluster = await Cluster.create('e2e-uninstall', 'minimal.yaml', { podTemplate: { resources: SMALL } });
+  });
+  afterAll(async () => {
+    await installOperator();
+    await cluster.remove();
+  });
+
+  test('goes on without one, and is adopted by the next', async () => {
+    await whileClientsWrite('6 uninstalled and installed again', cluster, async (load) => {
+      const before = (await cluster.pods()).map(({ uid }) => uid).sort();
+      await uninstallOperator();
+      expect(await helm('list', '--all-namespaces', '--short')).not.toContain('etherply');
+      await load.progressed(200);
+      expect(await cluster.kubectl('get', 'epc', '--output=name')).toContain(cluster.name);
+      await installOperator();
+      await cluster.settled();
+      expect((await cluster.pods()).map(({ uid }) => uid).sort()).toEqual(before);
+      expect(load.mostReconnects).toBe(0);
+    });
+  });
+});
