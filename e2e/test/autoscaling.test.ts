@@ -13,6 +13,7 @@ describe('a cluster with autoscaling on ops a second', () => {
   beforeAll(async () => {
     await installOperator('--set=metricsApi.enabled=true');
     cluster = await Cluster.create('e2e-autoscaling', 'autoscaled.yaml', {
+      replicas: 2,
       autoscaling: { minReplicas: 2, maxReplicas: 3, targetOpsPerSecond: 20, metrics: 'operator' },
       nats: { managed: { replicas: 1 } },
       stream: { replicas: 1 },
