@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { until } from '../src/until.ts';
-import { Cluster, SMALL, tokenFor } from './cluster.ts';
+import { Cluster, SMALL } from './cluster.ts';
 import { kubectl } from './kubectl.ts';
-import { Load } from './load.ts';
+import type { Load } from './load.ts';
 import { installOperator } from './operator.ts';
-import { expectNothingLost } from './scenario.ts';
+import { expectNothingLost, loadOn } from './scenario.ts';
 
 describe('a cluster with autoscaling on ops a second', () => {
   let cluster: Cluster;
@@ -25,19 +25,24 @@ describe('a cluster with autoscaling on ops a second', () => {
     await cluster.remove();
   });
 
+  const loadAt = (pod: string) => loadOn(`${cluster.name}-${pod}`, cluster, pod, { workspaces: 40, opsPerSecond: 4 });
+
   test('gets another pod when there is more to do, gives it up again, and loses nothing', async () => {
     await cluster.ready(2);
-    const workspaces = Array.from({ length: 20 }, (_, n) => `load-${n}:board`);
-    const token = await tokenFor({ scopes: ['read', 'write'] });
-    load = await Load.start({ url: await cluster.url(), token, workspaces, each: 2, opsPerSecond: 4 });
+    const { load: first } = await loadAt('1');
+    load = first;
     await cluster.ready(3);
-    await load.progressed(200);
+    await first.end();
 
+    const { load: second, workspaces } = await loadAt('2');
+    load = second;
+    await second.progressed(200);
     // By itself the autoscaler waits for ten minutes.
     await cluster.patch({ autoscaling: { maxReplicas: 2 } });
     await cluster.ready(2);
-    await load.progressed(200);
-    await expectNothingLost('3 autoscaling up and down', cluster, load, workspaces);
+    await second.progressed(200);
+    expect(second.mostReconnects).toBe(1);
+    await expectNothingLost('3 autoscaling up and down', cluster, second, workspaces);
     load = undefined;
   });
 

@@ -33,16 +33,39 @@ export async function expectNothingLost(
   expect(lost).toBe(0);
 }
 
-/** Has clients write while something happens, and holds what all pods have in the end against what was acked. */
+/** Clients of whom some are on this pod: routers learn of a pod some seconds after it is ready. */
+export function loadOn(
+  pod: string,
+  cluster: Cluster,
+  prefix: string,
+  options: { readonly workspaces: number; readonly opsPerSecond?: number },
+): Promise<{ readonly load: Load; readonly workspaces: readonly string[] }> {
+  let attempt = 0;
+  return until(
+    async () => {
+      attempt += 1;
+      const names = Array.from({ length: options.workspaces }, (_, n) => `${prefix}-${attempt}-${n}:board`);
+      const token = await tokenFor({ scopes: ['read', 'write'] });
+      const load = await Load.start({ ...options, url: await cluster.url(), token, workspaces: names });
+      if (((await cluster.metric('etherply_connections'))[pod] ?? 0) > 0) return { load, workspaces: names };
+      await load.abandon();
+      return undefined;
+    },
+    { what: `connections to ${pod}`, timeoutMs: 120_000 },
+  );
+}
+
+/**
+ * Has clients write while something happens, and holds what all pods have in the end against what was acked.
+ * @param pod some of the clients are on it
+ */
 export async function whileClientsWrite(
   scenario: string,
   cluster: Cluster,
   happens: (load: Load) => Promise<void>,
+  pod = `${cluster.name}-0`,
 ): Promise<void> {
-  const prefix = scenario.replaceAll(' ', '-');
-  const workspaces = Array.from({ length: 8 }, (_, n) => `${prefix}-${n}:board`);
-  const token = await tokenFor({ scopes: ['read', 'write'] });
-  const load = await Load.start({ url: await cluster.url(), token, workspaces });
+  const { load, workspaces } = await loadOn(pod, cluster, scenario.replaceAll(' ', '-'), { workspaces: 8 });
   try {
     await load.progressed(100);
     await happens(load);
