@@ -55,17 +55,15 @@ export function loadOn(
   );
 }
 
-/**
- * Has clients write while something happens, and holds what all pods have in the end against what was acked.
- * @param pod some of the clients are on it
- */
+/** Has clients write while something happens, and holds what all pods have in the end against what was acked. */
 export async function whileClientsWrite(
   scenario: string,
   cluster: Cluster,
   happens: (load: Load) => Promise<void>,
-  pod = `${cluster.name}-0`,
 ): Promise<void> {
-  const { load, workspaces } = await loadOn(pod, cluster, scenario.replaceAll(' ', '-'), { workspaces: 8 });
+  const { load, workspaces } = await loadOn(`${cluster.name}-0`, cluster, scenario.replaceAll(' ', '-'), {
+    workspaces: 8,
+  });
   try {
     await load.progressed(100);
     await happens(load);
