@@ -31,10 +31,10 @@ test: check .cache/python/.installed ## Run every test but the long ones (10 min
 	@npm run --silent tools
 	@npm run --silent test
 
-test-long: node_modules/.package-lock.json ## Run the long tests, and those of crashes and outages for many more rounds and minutes (30 minutes)
+test-long: node_modules/.package-lock.json ## Run the long tests: crashes for many rounds, outages, regions, rolls, scaling (30 minutes)
 	@npm run --silent build
 	@npm run --silent tools
-	@ETHERPLY_LONG_TESTS=true CRASH_ROUNDS=30 OUTAGE_SECONDS=60 ROLLS=5 npm run --silent test -- crash outage '\.long\.'
+	@ETHERPLY_LONG_TESTS=true CRASH_ROUNDS=30 OUTAGE_SECONDS=60 ROLLS=5 npm run --silent test -- '\.long\.'
 
 e2e: node_modules/.package-lock.json ## Run the scenarios on a real Kubernetes: one of its own (Linux, root), or the one of KUBECONFIG
 	@npm run --silent build
