@@ -6,7 +6,7 @@ import type { Apis } from '../observed/facts.ts';
 import { Informer, type InformerOptions } from '../runtime/informer.ts';
 import type { KubeClient } from '../runtime/kube-client.ts';
 
-/** What clusters are made of; every object of these kinds that has our label and is no longer wanted is deleted. */
+/** What clusters are made of; one of these kinds that belongs to a cluster and is no longer wanted is deleted. */
 const OWNED = [
   KINDS.ServiceAccount,
   KINDS.ConfigMap,

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hashOf } from '../desired/hash.ts';
 import type { KubeObject, ObjectMeta } from '../kube/object.ts';
 import type { Action } from './action.ts';
 
@@ -100,8 +100,4 @@ function settled({ status: _, ...object }: KubeObject, wanted: KubeObject): unkn
 
 function among(all: ObjectMeta['labels'], wanted: ObjectMeta['labels']): readonly string[][] {
   return Object.entries(all ?? {}).filter(([name]) => wanted?.[name] !== undefined);
-}
-
-function hashOf(value: unknown): string {
-  return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 32);
 }

@@ -1,3 +1,4 @@
+import { CONFIG_HASH_ANNOTATION, SECRETS_HASH_ANNOTATION } from '../desired/labels.ts';
 import type { Facts, PodFacts, TemplateFacts } from '../observed/facts.ts';
 import type { Action } from './action.ts';
 import { handOverOf } from './hand-over.ts';
@@ -88,14 +89,16 @@ export function planResumes(facts: Facts, scale: Scale): readonly Action[] {
 }
 
 const LOST = 'a claim of it was deleted';
-const CONFIG = 'etherply.io/config-hash';
-const SECRETS = 'etherply.io/secrets-hash';
 
 function reasonOf(pod: TemplateFacts, template: TemplateFacts): string {
   const reasons = [
     ...(pod.image === template.image ? [] : [`the image is now ${template.image ?? 'another one'}`]),
-    ...(pod.annotations[CONFIG] === template.annotations[CONFIG] ? [] : ['settings have changed']),
-    ...(pod.annotations[SECRETS] === template.annotations[SECRETS] ? [] : ['a Secret has changed']),
+    ...(pod.annotations[CONFIG_HASH_ANNOTATION] === template.annotations[CONFIG_HASH_ANNOTATION]
+      ? []
+      : ['settings have changed']),
+    ...(pod.annotations[SECRETS_HASH_ANNOTATION] === template.annotations[SECRETS_HASH_ANNOTATION]
+      ? []
+      : ['a Secret has changed']),
   ];
   return reasons.length > 0 ? reasons.join(', ') : 'the template of the pods has changed';
 }

@@ -26,12 +26,7 @@ const MAX_MESSAGE = 1024;
 /** What it is to say where it could not even be looked how the cluster is: all else stays as it was known. */
 export function refusedStatus({ status, generation }: Cluster, message: string, now: string): ClusterStatus {
   const last = status.conditions?.find(({ type }) => type === 'Degraded');
-  const degraded: Condition = {
-    type: 'Degraded',
-    ...yes('Refused', message.slice(0, MAX_MESSAGE)),
-    observedGeneration: generation,
-    lastTransitionTime: last?.status === 'True' ? last.lastTransitionTime : now,
-  };
+  const degraded = conditionOf('Degraded', yes('Refused', message), last, generation, now);
   const others = status.conditions?.filter(({ type }) => type !== 'Degraded') ?? [];
   return { ...status, conditions: [...others, degraded] };
 }
@@ -51,15 +46,24 @@ export function statusOf(situation: Situation, selector: string, now: string): C
     selector,
     endpoint: endpointOf(cluster),
     conditions: Object.entries(CONDITIONS).map(([type, verdictOf]): Condition => {
-      const verdict = verdictOf(situation);
-      const last = before.get(type);
-      return {
-        type,
-        ...verdict,
-        message: verdict.message.slice(0, MAX_MESSAGE),
-        observedGeneration: cluster.generation,
-        lastTransitionTime: last?.status === verdict.status ? last.lastTransitionTime : now,
-      };
+      return conditionOf(type, verdictOf(situation), before.get(type), cluster.generation, now);
     }),
+  };
+}
+
+/** @param last as it was before: its time moves only when the status does */
+function conditionOf(
+  type: string,
+  verdict: Verdict,
+  last: Condition | undefined,
+  observedGeneration: number,
+  now: string,
+): Condition {
+  return {
+    type,
+    ...verdict,
+    message: verdict.message.slice(0, MAX_MESSAGE),
+    observedGeneration,
+    lastTransitionTime: last?.status === verdict.status ? last.lastTransitionTime : now,
   };
 }
