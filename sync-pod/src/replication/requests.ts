@@ -17,9 +17,11 @@ export async function request(nats: NatsClient, subject: string, bytes: Uint8Arr
   }
 }
 
-/** The most bytes that one request may have; undefined where there is no connection yet. */
-export function maxRequestBytes({ connection }: NatsClient): number | undefined {
-  return connection?.info?.max_payload;
+/** The most bytes that one request may have. @throws StreamUnavailableError where NATS has not been reached yet */
+export function maxRequestBytes({ connection, problem }: NatsClient): number {
+  const bytes = connection?.info?.max_payload;
+  if (bytes === undefined) throw new StreamUnavailableError(problem);
+  return bytes;
 }
 
 /** Answers what is asked on a subject, as one of several that could; who gets no answer asks again. Gives what ends it. */

@@ -24,7 +24,7 @@ export class RemoteHome implements Home {
   async submit(workspace: WorkspaceId, messages: readonly Forwarded[]): Promise<Outcome[]> {
     const bytes = encodeHomeRequest({ kind: 'submit', workspace, messages });
     const [first] = messages;
-    if (bytes.length <= (maxRequestBytes(this.#nats) ?? 0)) {
+    if (bytes.length <= maxRequestBytes(this.#nats)) {
       return decodeOutcomes(await request(this.#nats, this.#subject, bytes));
     }
     if (first === undefined || messages.length === 1) return [TOO_LARGE];
