@@ -141,8 +141,12 @@ test('an autoscaler reads the metric of the pods, and scales the cluster up and 
     throw new Error(JSON.stringify(autoscaler?.status));
   };
   await until(() => replicas(3), { what: 'three replicas', timeoutMs: 50_000 });
-  const autoscaler = await client.get(KINDS.HorizontalPodAutoscaler, cluster);
-  expect(JSON.stringify(autoscaler?.status)).toContain('"averageValue":"250500m"');
+  // It writes what it read after it has scaled.
+  const read = async () => {
+    const autoscaler = await client.get(KINDS.HorizontalPodAutoscaler, cluster);
+    return JSON.stringify(autoscaler?.status).includes('"averageValue":"250500m"');
+  };
+  await until(read, { what: 'what was read of the pods' });
   opsPerSecond = 50;
   await until(() => replicas(1), { what: 'one replica', timeoutMs: 50_000 });
 }, 120_000);

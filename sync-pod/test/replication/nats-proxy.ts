@@ -10,14 +10,14 @@ const LINE_END = Buffer.from('\r\n');
 export class NatsProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
-  readonly #fate: () => Fate;
+  readonly #fate: (() => Fate) | undefined;
   #isBlocked = false;
   /** So many messages may pass until it blocks. */
   #mayPass = Number.POSITIVE_INFINITY;
   /** How many messages had another fate than to pass. */
   mistreated = 0;
 
-  private constructor(upstream: string, fate: () => Fate) {
+  private constructor(upstream: string, fate: (() => Fate) | undefined) {
     this.#fate = fate;
     this.#server = createServer((socket) => {
       if (this.#isBlocked) socket.destroy();
@@ -27,9 +27,9 @@ export class NatsProxy {
 
   /**
    * @param upstream the port of the nats-server
-   * @param fate asked for each message
+   * @param fate asked for each message; without, bytes pass as they are: servers compress what they say to each other
    */
-  static async start(upstream: string, fate: () => Fate): Promise<NatsProxy> {
+  static async start(upstream: string, fate?: () => Fate): Promise<NatsProxy> {
     const proxy = new NatsProxy(upstream, fate);
     proxy.#server.listen(0, '127.0.0.1');
     await once(proxy.#server, 'listening');
@@ -70,14 +70,30 @@ export class NatsProxy {
   }
 
   #join(pod: Socket, nats: Socket): void {
+    pod.pipe(nats);
+    if (this.#fate === undefined) nats.pipe(pod);
+    else this.#mistreat(pod, nats, this.#fate);
+    for (const [socket, other] of [
+      [pod, nats],
+      [nats, pod],
+    ] as const) {
+      this.#sockets.add(socket);
+      socket.on('error', () => socket.destroy());
+      socket.on('close', () => {
+        this.#sockets.delete(socket);
+        other.destroy();
+      });
+    }
+  }
+
+  #mistreat(pod: Socket, nats: Socket, fateOfNext: () => Fate): void {
     const parser = new ProtocolParser();
     let late: Buffer | undefined;
-    pod.pipe(nats);
     nats.on('data', (bytes) => {
       for (const { isMessage, isLive, frame } of parser.take(bytes)) {
         if (isMessage && this.#mayPass === 0) return this.block();
         if (isMessage) this.#mayPass -= 1;
-        const fate = isLive ? this.#fate() : 'passes';
+        const fate = isLive ? fateOfNext() : 'passes';
         if (fate !== 'passes') this.mistreated += 1;
         if (fate === 'comes late' && late === undefined) {
           late = frame;
@@ -90,17 +106,6 @@ export class NatsProxy {
         late = undefined;
       }
     });
-    for (const [socket, other] of [
-      [pod, nats],
-      [nats, pod],
-    ] as const) {
-      this.#sockets.add(socket);
-      socket.on('error', () => socket.destroy());
-      socket.on('close', () => {
-        this.#sockets.delete(socket);
-        other.destroy();
-      });
-    }
   }
 }
 

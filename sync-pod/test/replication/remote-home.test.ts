@@ -11,7 +11,7 @@ test('until NATS is reached for the first time the home region is away, and no m
   const nats = new NatsClient(() => connect({ servers }));
   try {
     const home = new RemoteHome(nats, 'east.home');
-    const op = { key: 'count', json: '1', timestamp: undefined };
+    const op = { key: 'count', value: 1, json: '1', timestamp: undefined };
     const message = { author: { userId: 'alice', scopes: new Set(['write']), claims: {} }, id: undefined, ops: [op] };
     await expect(home.submit(workspaceId.parse('ordered'), [message])).rejects.toThrow(StreamUnavailableError);
   } finally {
