@@ -18,6 +18,11 @@ export const autoscaling = withRules(
         1_000_000,
         'Connections of each pod, on average, from which on there are more. Unset: they do not count.',
       ).optional(),
+      scaleDownAfterSeconds: whole(
+        0,
+        3600,
+        'So many seconds there must have been too many pods all the time before one goes.',
+      ).default(600),
       metrics: z
         .enum(['adapter', 'keda', 'operator'])
         .default('adapter')

@@ -48,15 +48,15 @@ describe('the HorizontalPodAutoscaler', () => {
     });
   });
 
-  test('takes pods away one at a time, and long after it was too many', () => {
-    expect(objectOf('HorizontalPodAutoscaler/demo', { autoscaling: {} })).toMatchObject({
+  test.each([
+    [{}, 600],
+    [{ scaleDownAfterSeconds: 30 }, 30],
+  ])('takes pods away one at a time, and long after it was too many: %j', (autoscaling, stabilizationWindowSeconds) => {
+    expect(objectOf('HorizontalPodAutoscaler/demo', { autoscaling })).toMatchObject({
       spec: {
         behavior: {
           scaleUp: { stabilizationWindowSeconds: 0 },
-          scaleDown: {
-            stabilizationWindowSeconds: 600,
-            policies: [{ type: 'Pods', value: 1, periodSeconds: 300 }],
-          },
+          scaleDown: { stabilizationWindowSeconds, policies: [{ type: 'Pods', value: 1, periodSeconds: 300 }] },
         },
       },
     });

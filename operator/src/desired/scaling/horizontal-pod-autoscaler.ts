@@ -4,7 +4,7 @@ import { GROUP, KIND, VERSION } from '../../api/crd.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import { metadataOf } from '../metadata.ts';
 import { namesOf } from '../names.ts';
-import { BEHAVIOR, CONNECTIONS, OPS_PER_SECOND } from './behavior.ts';
+import { behaviorOf, CONNECTIONS, OPS_PER_SECOND } from './behavior.ts';
 
 /** It says how many pods there are to be, to the cluster: only the operator scales the StatefulSet. KEDA makes its own. */
 export function horizontalPodAutoscaler(cluster: Cluster): KubeObject | undefined {
@@ -19,7 +19,7 @@ export function horizontalPodAutoscaler(cluster: Cluster): KubeObject | undefine
       perPod(OPS_PER_SECOND, targetOpsPerSecond),
       ...(targetConnections === undefined ? [] : [perPod(CONNECTIONS, targetConnections)]),
     ],
-    behavior: BEHAVIOR,
+    behavior: behaviorOf(autoscaling),
   };
   const metadata = metadataOf(cluster, namesOf(cluster).cluster);
   return { apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler', metadata, spec };

@@ -4,7 +4,7 @@ import type { KubeObject } from '../../kube/object.ts';
 import type { Circumstances } from '../desired.ts';
 import { metadataOf } from '../metadata.ts';
 import { namesOf } from '../names.ts';
-import { BEHAVIOR, CONNECTIONS, OPS_PER_SECOND } from './behavior.ts';
+import { behaviorOf, CONNECTIONS, OPS_PER_SECOND } from './behavior.ts';
 
 /** The same by KEDA, which asks Prometheus: https://keda.sh/docs/latest/scalers/prometheus/ */
 export function scaledObject(cluster: Cluster, { apis }: Circumstances): KubeObject | undefined {
@@ -29,7 +29,7 @@ export function scaledObject(cluster: Cluster, { apis }: Circumstances): KubeObj
         trigger(OPS_PER_SECOND, targetOpsPerSecond),
         ...(targetConnections === undefined ? [] : [trigger(CONNECTIONS, targetConnections)]),
       ],
-      advanced: { horizontalPodAutoscalerConfig: { behavior: BEHAVIOR } },
+      advanced: { horizontalPodAutoscalerConfig: { behavior: behaviorOf(autoscaling) } },
     },
   };
 }
