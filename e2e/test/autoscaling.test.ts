@@ -14,7 +14,13 @@ describe('a cluster with autoscaling on ops a second', () => {
     await installOperator('--set=metricsApi.enabled=true');
     cluster = await Cluster.create('e2e-autoscaling', 'autoscaled.yaml', {
       replicas: 2,
-      autoscaling: { minReplicas: 2, maxReplicas: 3, targetOpsPerSecond: 20, metrics: 'operator' },
+      autoscaling: {
+        minReplicas: 2,
+        maxReplicas: 3,
+        targetOpsPerSecond: 20,
+        scaleDownAfterSeconds: 30,
+        metrics: 'operator',
+      },
       nats: { managed: { replicas: 1 } },
       stream: { replicas: 1 },
       podTemplate: { resources: SMALL },
@@ -25,24 +31,23 @@ describe('a cluster with autoscaling on ops a second', () => {
     await cluster.remove();
   });
 
-  const loadAt = (pod: string) => loadOn(`${cluster.name}-${pod}`, cluster, pod, { workspaces: 40, opsPerSecond: 4 });
+  const loadAt = (pod: string, opsPerSecond: number) =>
+    loadOn(`${cluster.name}-${pod}`, cluster, pod, { workspaces: 40, opsPerSecond });
 
   test('gets another pod when there is more to do, gives it up again, and loses nothing', async () => {
     await cluster.ready(2);
-    const { load: first } = await loadAt('1');
-    load = first;
+    const { load: busy } = await loadAt('1', 4);
+    load = busy;
     await cluster.ready(3);
-    await first.end();
 
-    const { load: second, workspaces } = await loadAt('2');
-    load = second;
-    await second.progressed(200);
-    // By itself the autoscaler waits for ten minutes.
-    await cluster.patch({ autoscaling: { maxReplicas: 2 } });
+    // Others, some of them on the new pod, who do too little for three pods.
+    const { load: calm, workspaces } = await loadAt('2', 0.25);
+    await busy.end();
+    load = calm;
     await cluster.ready(2);
-    await second.progressed(200);
-    expect(second.mostReconnects).toBe(1);
-    await expectNothingLost('3 autoscaling up and down', cluster, second, workspaces);
+    await calm.progressed(50);
+    expect(calm.mostReconnects).toBe(1);
+    await expectNothingLost('3 autoscaling up and down', cluster, calm, workspaces);
     load = undefined;
   });
 
