@@ -47,9 +47,12 @@ export class Cluster {
   readonly namespace: string;
   readonly name: string;
 
-  private constructor(namespace: string, name: string) {
+  readonly #applied: object;
+
+  private constructor(namespace: string, name: string, applied: object) {
     this.namespace = namespace;
     this.name = name;
+    this.#applied = applied;
   }
 
   /** Applies a sample of manifests/samples, with `spec` merged in, and waits until it is available. */
@@ -61,10 +64,30 @@ export class Cluster {
     const text = await readFile(join(SOURCES, 'manifests/samples', file), 'utf8');
     const { metadata: named, ...object } = sample.parse(parse(text));
     const merged = merge(merge(object.spec, imagesSpec()), spec);
-    await apply({ ...object, metadata: { ...named, namespace }, spec: merged });
-    const cluster = new Cluster(namespace, named.name);
-    await cluster.settled();
+    const cluster = new Cluster(namespace, named.name, { ...object, metadata: { ...named, namespace }, spec: merged });
+    await cluster.#apply();
     return cluster;
+  }
+
+  async #apply(): Promise<void> {
+    await apply(this.#applied);
+    await this.settled();
+  }
+
+  /** Deletes it, and makes it again as it was at first; what it keeps is all that is left in between. */
+  async recreate(): Promise<void> {
+    await this.#delete();
+    const isGone = async () => {
+      const left = await this.kubectl('get', 'pods,services,statefulsets,deployments', '--output=name');
+      if (left.trim() !== '') throw new Error(`there is still ${left}`);
+      return true;
+    };
+    await until(isGone, { what: `the end of ${this.name}`, timeoutMs: 180_000 });
+    await this.#apply();
+  }
+
+  async #delete(): Promise<void> {
+    await this.kubectl('delete', 'epc', this.name, '--wait', '--timeout=3m');
   }
 
   async kubectl(...args: readonly string[]): Promise<string> {
@@ -158,7 +181,7 @@ export class Cluster {
 
   /** With all that belongs to it. */
   async remove(): Promise<void> {
-    await this.kubectl('delete', 'epc', this.name, '--wait', '--timeout=3m');
+    await this.#delete();
     await kubectl('delete', 'namespace', this.namespace, '--wait', '--timeout=3m');
   }
 }
