@@ -55,13 +55,17 @@ export function loadOn(
   );
 }
 
-/** Has clients write while something happens, and holds what all pods have in the end against what was acked. */
+/**
+ * Has clients write while something happens, and holds what all pods have in the end against what was acked.
+ * @param pod some of the clients are on the one of this ordinal
+ */
 export async function whileClientsWrite(
   scenario: string,
   cluster: Cluster,
   happens: (load: Load) => Promise<void>,
+  pod = 0,
 ): Promise<void> {
-  const { load, workspaces } = await loadOn(`${cluster.name}-0`, cluster, scenario.replaceAll(' ', '-'), {
+  const { load, workspaces } = await loadOn(`${cluster.name}-${pod}`, cluster, scenario.replaceAll(' ', '-'), {
     workspaces: 8,
   });
   try {
