@@ -3,7 +3,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { command } from './command.ts';
 import { buildImages, importImages } from './images/images.ts';
-import { Daemons, kubectlOf } from './kubernetes/daemons.ts';
+import { type Daemon, Daemons, kubectlOf } from './kubernetes/daemons.ts';
 import { writeFiles } from './kubernetes/files.ts';
 import { NODE_NAME } from './kubernetes/network.ts';
 import { clusterObjects } from './kubernetes/objects.ts';
@@ -18,15 +18,17 @@ const START_MS = 180_000;
 /**
  * Brings up a Kubernetes of one node, or goes on where an earlier call was ended.
  * @param sources the root of the repository
+ * @param interruption aborted: it is ended and removed, and this throws
  */
-export async function up(sources: string): Promise<Sandbox> {
+export async function up(sources: string, interruption: AbortSignal): Promise<Sandbox> {
   assertPossible();
   await installPackages();
   const images = await buildImages(sources);
+  interruption.throwIfAborted();
   try {
     const sandbox = (await Sandbox.running()) ?? (await newSandbox(sources));
     await writeFiles();
-    await startDaemons(sandbox, images);
+    await startDaemons(sandbox, images, interruption);
     return sandbox;
   } catch (error) {
     await down();
@@ -51,7 +53,15 @@ function assertPossible(): void {
   if (process.getuid?.() !== 0) throw new Error('a cluster of its own takes root: set KUBECONFIG to use another');
 }
 
-async function startDaemons(sandbox: Sandbox, images: Readonly<Record<string, string>>): Promise<void> {
+async function startDaemons(
+  sandbox: Sandbox,
+  images: Readonly<Record<string, string>>,
+  interruption: AbortSignal,
+): Promise<void> {
+  const ready = (daemon: Daemon, condition: () => Promise<unknown> | unknown) => {
+    interruption.throwIfAborted();
+    return becomesReady(daemon, daemons, condition, interruption);
+  };
   const daemons = await Daemons.of(sandbox);
   const [program, ...prefix] = await kubectlOf(sandbox);
   const kubectl = (...args: readonly string[]) => command(program, [...prefix, ...args]);
@@ -59,11 +69,11 @@ async function startDaemons(sandbox: Sandbox, images: Readonly<Record<string, st
   progress('starting Kubernetes');
   await daemons.start('etcd');
   await daemons.start('kube-apiserver');
-  await ready('kube-apiserver', daemons, async () => (await kubectl('get', '--raw=/readyz')) === 'ok');
+  await ready('kube-apiserver', async () => (await kubectl('get', '--raw=/readyz')) === 'ok');
   await daemons.start('kube-controller-manager');
   await daemons.start('kube-scheduler');
   await daemons.start('containerd');
-  await ready('containerd', daemons, () => existsSync(inState('containerd.sock')));
+  await ready('containerd', () => existsSync(inState('containerd.sock')));
   await importImages(sandbox, images);
   for (const daemon of ['kubelet', 'kube-proxy', 'coredns'] as const) await daemons.start(daemon);
 
@@ -73,20 +83,22 @@ async function startDaemons(sandbox: Sandbox, images: Readonly<Record<string, st
   await rm(objects);
   const isReady = async () =>
     (await kubectl('get', 'node', NODE_NAME, '-o=jsonpath={.status.conditions[?(@.type=="Ready")].status}')) === 'True';
-  await ready('kubelet', daemons, isReady);
+  await ready('kubelet', isReady);
   const account = () => kubectl('get', 'serviceaccount', 'default', '-o=name');
-  await ready('kube-controller-manager', daemons, account);
+  await ready('kube-controller-manager', account);
   for (const daemon of ['kube-scheduler', 'kube-proxy', 'coredns'] as const) await daemons.assertRuns(daemon);
   progress('Kubernetes is ready');
 }
 
-async function ready(
-  daemon: Parameters<Daemons['start']>[0],
+async function becomesReady(
+  daemon: Daemon,
   daemons: Daemons,
   condition: () => Promise<unknown> | unknown,
+  interruption: AbortSignal,
 ): Promise<void> {
   const started = performance.now();
   const isThere = async () => {
+    if (interruption.aborted) failures.push(interruption.reason);
     if (performance.now() - started > 2_000) await daemons.assertRuns(daemon).catch((error) => failures.push(error));
     return failures.length > 0 || Boolean(await condition());
   };

@@ -1,11 +1,5 @@
-// A Kubernetes of one node on this machine, for tests and to try EtherPly in: `make e2e-up`, `make e2e-down`.
-//   up                      bring it up, or whatever of it is missing
-//   down                    end and remove it
-//   kubectl <arguments…>    in it, as the administrator
-//   exec <command…>         run a command that reaches its addresses, with KUBECONFIG set
-//   test <flags of jest…>   bring it up, run the scenarios, and end it, unless KEEP=true. Where KUBECONFIG is set they run in
-//                           that cluster, with images from REGISTRY and of TAG (and NEXT_TAG, for updates).
-import { spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { down, up } from './cluster.ts';
@@ -14,13 +8,33 @@ import { kubectlOf } from './kubernetes/daemons.ts';
 import { ADMIN_KUBECONFIG } from './kubernetes/files.ts';
 import { Sandbox } from './sandbox/sandbox.ts';
 
+const USAGE = `A Kubernetes of one node on this machine, for tests and to try EtherPly in.
+
+  up                      bring it up, or whatever of it is missing
+  down                    end and remove it
+  kubectl <arguments…>    in it, as the administrator
+  exec <command…>         run a command that reaches its addresses, with KUBECONFIG set
+  test <flags of jest…>   bring it up, run the scenarios, and end it, unless KEEP=true. Where KUBECONFIG is set they run in
+                          that cluster, with images from REGISTRY and of TAG (and NEXT_TAG, for updates).
+`;
+
 /** This file runs as e2e/dist/main.js. */
 const SOURCES = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Whoever ends this ends what it has begun. */
+const interruption = new AbortController();
+let tests: ChildProcess | undefined;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    interruption.abort(new Error(`ended by ${signal}`));
+    tests?.kill(signal);
+  });
+}
 
 async function main([what = '', ...args]: readonly string[]): Promise<number> {
   switch (what) {
     case 'up':
-      await up(SOURCES);
+      await up(SOURCES, interruption.signal);
       process.stderr.write('try: npm run e2e -- kubectl get nodes; end it with: make e2e-down\n');
       return 0;
     case 'down':
@@ -32,8 +46,12 @@ async function main([what = '', ...args]: readonly string[]): Promise<number> {
       return run([...(await running()).networkPrefix, ...args]);
     case 'test':
       return test(args);
+    case '--help':
+      process.stdout.write(USAGE);
+      return 0;
     default:
-      throw new Error('say one of: up, down, kubectl <arguments…>, exec <command…>, test <flags of jest…>');
+      process.stderr.write(USAGE);
+      return 2;
   }
 }
 
@@ -42,13 +60,14 @@ async function test(args: readonly string[]): Promise<number> {
   const files = [join(SOURCES, 'node_modules/jest/bin/jest.js'), `--config=${join(SOURCES, 'e2e/jest.config.mjs')}`];
   // The daemons of somebody else's cluster are left alone.
   if (process.env.KUBECONFIG) return run([...jest, ...files, '--testPathIgnorePatterns=daemons', ...args], process.env);
-  // The terminal ends the tests, too; the cluster is ended after them.
-  process.on('SIGINT', () => {});
   try {
-    const sandbox = await up(SOURCES);
+    const sandbox = await up(SOURCES, interruption.signal);
     const images = { REGISTRY: LOCAL_REGISTRY, TAG, NEXT_TAG: OTHER_TAG, HAPROXY_IMAGE, NATS_IMAGE };
     const env = { ...process.env, KUBECONFIG: ADMIN_KUBECONFIG, ...images };
-    return run([...sandbox.networkPrefix, ...jest, ...files, ...args], env);
+    const [program, ...rest] = [...sandbox.networkPrefix, ...jest, ...files, ...args] as const;
+    tests = spawn(program, rest, { stdio: 'inherit', env });
+    const [code] = await once(tests, 'close');
+    return typeof code === 'number' ? code : 1;
   } finally {
     if (process.env.KEEP !== 'true') await down();
   }
