@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { command } from './command.ts';
-import { buildImages, importImages } from './images/images.ts';
+import { buildImages, importImages, removeUnfinishedBuilds } from './images/images.ts';
 import { type Daemon, Daemons, kubectlOf } from './kubernetes/daemons.ts';
 import { writeFiles } from './kubernetes/files.ts';
 import { NODE_NAME } from './kubernetes/network.ts';
@@ -23,9 +23,9 @@ const START_MS = 180_000;
 export async function up(sources: string, interruption: AbortSignal): Promise<Sandbox> {
   assertPossible();
   await installPackages();
-  const images = await buildImages(sources);
-  interruption.throwIfAborted();
   try {
+    const images = await buildImages(sources);
+    interruption.throwIfAborted();
     const sandbox = (await Sandbox.running()) ?? (await newSandbox(sources));
     await writeFiles();
     await startDaemons(sandbox, images, interruption);
@@ -40,6 +40,7 @@ export async function up(sources: string, interruption: AbortSignal): Promise<Sa
 export async function down(): Promise<void> {
   progress('ending the cluster');
   await removeSandbox();
+  await removeUnfinishedBuilds();
 }
 
 /** What an earlier sandbox left when its machine ended is of no use: its processes are gone. */

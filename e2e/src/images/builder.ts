@@ -29,6 +29,11 @@ export class ImageBuilder {
     return this.#env;
   }
 
+  /** Removes what builds that were ended have left, and unmounts it. Images stay. */
+  async removeUnfinished(): Promise<void> {
+    await command('buildah', ['rm', '--all'], { env: this.#env });
+  }
+
   async has(image: string): Promise<boolean> {
     const found = await command('buildah', ['images', '--quiet', '--filter', `reference=${image}`], { env: this.#env });
     return found.trim() !== '';

@@ -26,6 +26,11 @@ export async function buildImages(sources: string): Promise<Record<string, strin
   return files;
 }
 
+/** What is left of builds that were ended; where nothing was ever built, that is nothing. */
+export async function removeUnfinishedBuilds(): Promise<void> {
+  if (existsSync('/usr/bin/buildah')) await (await ImageBuilder.create()).removeUnfinished();
+}
+
 /** Has the containerd of a cluster know the images. */
 export async function importImages(sandbox: Sandbox, files: Readonly<Record<string, string>>): Promise<void> {
   const [nsenter, ...prefix] = sandbox.prefix;
