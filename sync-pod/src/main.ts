@@ -29,7 +29,7 @@ import { warmUp } from './warm-up.ts';
 import { Webhooks } from './webhooks/webhooks.ts';
 import { Workspaces } from './workspace/workspaces.ts';
 
-const VERSION = '0.1.0';
+const VERSION = '0.2.0';
 /** So many seconds' worth of ops pass at once after a rest. */
 const BURST_SECONDS = 4;
 /** Clients that a drain sends away come back within so many milliseconds; they go one after the other anyway. */
