@@ -5,6 +5,7 @@ import { CommitLoop } from './storage/commit-loop.ts';
 import type { LogEntry, Write } from './storage/shard.ts';
 import type { HistoryWork } from './strategy/history.ts';
 import { NO_CHECKPOINT } from './workspace/checkpoint.ts';
+import type { Source } from './workspace/source.ts';
 import { Workspace } from './workspace/workspace.ts';
 import { type StateOptions, WorkspaceState } from './workspace/workspace-state.ts';
 
@@ -16,10 +17,23 @@ const unlimited = Number.POSITIVE_INFINITY;
  * Runs the way of an op many times on a workspace that is stored nowhere, and opens it from its records, so that the code is
  * compiled when the first clients come: without it their first ops take ten times as long.
  */
-export async function warmUp(options: StateOptions, historyWork: HistoryWork, verifier: TokenVerifier): Promise<void> {
+export async function warmUp(
+  stateOptions: Omit<StateOptions, 'sourceOf'>,
+  historyWork: HistoryWork,
+  verifier: TokenVerifier,
+): Promise<void> {
   const workspaceId = parseWorkspaceId('warm-up');
   if (workspaceId === undefined) throw new Error('the id is valid');
   const records: LogEntry[] = [];
+  const source: Source = {
+    manifest: async () => undefined,
+    chunks: nothing,
+    archive: nothing,
+    async *records() {
+      yield* records;
+    },
+  };
+  const options: StateOptions = { ...stateOptions, sourceOf: () => source };
   const keep = async (writes: readonly Write[]) => {
     for (const write of writes) if (write.kind === 'record') records.push(write);
   };
@@ -90,14 +104,7 @@ export async function warmUp(options: StateOptions, historyWork: HistoryWork, ve
     }
     await loop.idle();
   }
-  await new WorkspaceState(options).read(workspaceId, {
-    manifest: async () => undefined,
-    chunks: nothing,
-    archive: nothing,
-    async *records() {
-      yield* records;
-    },
-  });
+  await new WorkspaceState(options).read(workspaceId, source);
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}

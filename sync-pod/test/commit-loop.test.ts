@@ -96,6 +96,7 @@ test('a compaction from before an outage does not bring back what was deleted si
     createStrategy: (name: StrategyName) => createStrategy(name, { actor: 'a', tombstoneMs: 60_000, heavyWork }),
     defaultStrategy: 'lww' as const,
     opIdMemoryMs: 60_000,
+    sourceOf: () => shard,
   };
   const unlimited = Number.POSITIVE_INFINITY;
   const workspace = new Workspace(

@@ -57,6 +57,11 @@ export interface StrategyRecord {
 /** The keys that a record has written; null where it is in already, and has no effect. */
 export type Received = readonly string[] | null;
 
+/** A record has not been taken in: what it does depends on more than the strategy holds. See {@link Strategy.complete}. */
+export const NEEDS_HISTORY = Symbol('needs history');
+
+export type Answered = Received | typeof NEEDS_HISTORY;
+
 /** A key as clients are told of it. `json` undefined: deleted. */
 export interface RegisterView {
   readonly key: string;
@@ -76,7 +81,12 @@ export interface Strategy<P extends Plan = Plan> {
   /** Carries out the plan made last, of messages with these ops. Cannot fail: it is called when the record is durable. */
   commit(plan: P, ops: readonly Op[], position: number): void;
   /** Takes in a record from disk or from another pod. One at a time. */
-  receive(record: StrategyRecord, position: number): Received | Promise<Received>;
+  receive(record: StrategyRecord, position: number): Answered | Promise<Answered>;
+  /**
+   * Gives it all records that are in, and maybe later ones, so that it takes in what needed them.
+   * @param position of the last of them
+   */
+  complete(history: Uint8Array, position: number): void;
   /** As `receive`, of all that is in another replica's snapshot. */
   fold(chunks: readonly Uint8Array[], position: number): Received;
   /** The registers that changed after `heads`, all after none; or null where these heads are not known. */

@@ -1,6 +1,6 @@
 import type { WorkspaceId } from '@etherply/protocol';
 import type { LogEntry } from '../storage/shard.ts';
-import type { Received, RegisterView } from '../strategy/strategy.ts';
+import { type Answered, NEEDS_HISTORY, type Received, type RegisterView } from '../strategy/strategy.ts';
 import { announcementOf, SYSTEM_USER } from './announcement.ts';
 import type { Broadcaster } from './broadcaster.ts';
 import type { Envelope } from './envelope.ts';
@@ -36,11 +36,27 @@ export class Absorption {
     return this.#state.position + this.#records.length;
   }
 
-  /** Takes in a record of the workspace's strategy and epoch; one that is in already has no effect. */
-  take(envelope: Envelope, bytes: Uint8Array): void | Promise<void> {
-    if (envelope.data.length === 0 && this.#isRemembered(envelope)) return;
-    const keys = this.#state.receive(envelope, this.position + 1);
-    if (keys instanceof Promise) return keys.then((written) => this.#received(envelope, bytes, written));
+  /**
+   * As `take`, of a small one.
+   * @returns false where it must be taken alone, and nothing has changed
+   */
+  takeNow(envelope: Envelope, bytes: Uint8Array): boolean {
+    const keys = this.#receive(envelope);
+    if (keys instanceof Promise) throw new Error('a small record takes longer than a turn');
+    if (keys === NEEDS_HISTORY) return false;
+    this.#received(envelope, bytes, keys);
+    return true;
+  }
+
+  /** Takes in a record of the workspace's strategy and epoch; one that is in already has no effect. Nothing else may wait to be written. */
+  async take(envelope: Envelope, bytes: Uint8Array): Promise<void> {
+    let keys = await this.#receive(envelope);
+    if (keys === NEEDS_HISTORY) {
+      if (this.#records.length > 0) throw new Error('what is to be written is no part of the history yet');
+      await this.#state.complete(this.#workspace);
+      keys = await this.#receive(envelope);
+    }
+    if (keys === NEEDS_HISTORY) throw new Error('the history is not enough to take in a record');
     this.#received(envelope, bytes, keys);
   }
 
@@ -60,6 +76,11 @@ export class Absorption {
       const heads = i === this.#told.length - 1 ? strategy.heads() : this.#before;
       broadcaster.announce(this.#workspace, undefined, announcementOf(views, user, heads));
     }
+  }
+
+  #receive(envelope: Envelope): Answered | Promise<Answered> {
+    if (envelope.data.length === 0 && this.#isRemembered(envelope)) return null;
+    return this.#state.receive(envelope, this.position + 1);
   }
 
   #received(envelope: Envelope, bytes: Uint8Array, keys: Received): void {

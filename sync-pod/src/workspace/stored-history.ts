@@ -6,13 +6,13 @@ import { Slices } from './slices.ts';
 import type { Source } from './source.ts';
 
 /**
- * All that is kept of the records of a workspace, or undefined where there are none. A compaction in the meantime moves them
+ * All that is kept of the records of a workspace, with the position of the last one, or undefined where there are none. A compaction in the meantime moves them
  * (what it has not come to yet may be missing then): it reads again.
  */
 export async function readHistory(
   workspace: WorkspaceId,
   source: Source,
-): Promise<{ strategy: StrategyName; history: StoredHistory } | undefined> {
+): Promise<{ strategy: StrategyName; history: StoredHistory; position: number } | undefined> {
   for (;;) {
     const before = await source.manifest(workspace);
     const reading = read(workspace, source, before && decodeManifest(before));
@@ -40,7 +40,9 @@ async function read(workspace: WorkspaceId, source: Source, manifest: Manifest |
   const packed = await pieces(manifest?.packed.first, manifest?.packed.end);
   const rest = await pieces(manifest?.unpacked.first, manifest?.unpacked.end);
   let kind: string | undefined = manifest?.kind;
-  for await (const entry of source.records(workspace, manifest?.position ?? 0)) {
+  let position = manifest?.position ?? 0;
+  for await (const entry of source.records(workspace, position)) {
+    position = entry.position;
     const envelope = decodeEnvelope(entry.envelope);
     if (!isOfStrategy(envelope)) continue;
     kind = envelope.kind;
@@ -49,5 +51,5 @@ async function read(workspace: WorkspaceId, source: Source, manifest: Manifest |
   }
   if (kind === undefined) return undefined;
   const history = { base: manifest?.historyBase ?? [], packed: Buffer.concat(packed), rest: Buffer.concat(rest) };
-  return { strategy: strategyName.parse(kind), history };
+  return { strategy: strategyName.parse(kind), history, position };
 }

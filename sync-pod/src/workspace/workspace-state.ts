@@ -1,11 +1,12 @@
 import { type StrategyName, strategyName, type WorkspaceId, type WorkspaceSettings } from '@etherply/protocol';
 import type { LogEntry } from '../storage/shard.ts';
-import type { Received, Strategy } from '../strategy/strategy.ts';
+import { type Answered, NEEDS_HISTORY, type Strategy } from '../strategy/strategy.ts';
 import { decodeEnvelope, decodeSettings, type Envelope, SETTINGS_KIND, STATE_KIND } from './envelope.ts';
 import { decodeManifest, type Manifest } from './manifest.ts';
 import { OpMemory } from './op-memory.ts';
 import { Slices } from './slices.ts';
 import type { Source } from './source.ts';
+import { readHistory } from './stored-history.ts';
 import { decodeStoredState, stateChunksOf } from './stored-state.ts';
 
 /** What a record costs when a workspace is opened, in bytes of a snapshot that cost as much. */
@@ -18,6 +19,8 @@ export interface StateOptions {
   /** Of workspaces for which none has been set. */
   readonly defaultStrategy: StrategyName;
   readonly opIdMemoryMs: number;
+  /** What is on disk of a workspace. */
+  readonly sourceOf: (workspace: WorkspaceId) => Source;
 }
 
 /** What is stored of a workspace amounts to: its snapshot and the records after it. */
@@ -94,7 +97,10 @@ export class WorkspaceState {
       if (envelope.kind === SETTINGS_KIND) this.#configure(decodeSettings(envelope.data), envelope.time);
       else if (envelope.kind === STATE_KIND)
         this.strategy.fold(stateChunksOf(decodeStoredState(envelope.data)), entry.position);
-      else await this.receive(envelope, entry.position);
+      else if ((await this.receive(envelope, entry.position)) === NEEDS_HISTORY) {
+        await this.complete(workspace, source);
+        await this.receive(envelope, entry.position);
+      }
       for (const { user, id, fingerprint } of envelope.ops) {
         if (id !== null) this.memory.remember(user, id, fingerprint, envelope.time);
       }
@@ -110,8 +116,15 @@ export class WorkspaceState {
     this.tailWeight += envelope.length + RECORD_WEIGHT;
   }
 
+  /** Gives the strategy all that is stored, which must be all that is in, and maybe more. */
+  async complete(workspace: WorkspaceId, source = this.#options.sourceOf(workspace)): Promise<void> {
+    const stored = await readHistory(workspace, source);
+    if (stored === undefined) this.strategy.complete(new Uint8Array(), this.position);
+    else this.strategy.complete(Buffer.concat([stored.history.packed, stored.history.rest]), stored.position);
+  }
+
   /** As `Strategy.receive`. */
-  receive({ kind, data, ops }: Envelope, position: number): Received | Promise<Received> {
+  receive({ kind, data, ops }: Envelope, position: number): Answered | Promise<Answered> {
     // The default may have been another one when this was written.
     if (kind !== this.strategy.name && this.isEmpty) this.adopt(strategyName.parse(kind));
     if (kind !== this.strategy.name) throw new Error(`a record of ${kind} in a workspace of ${this.strategy.name}`);

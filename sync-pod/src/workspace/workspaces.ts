@@ -26,7 +26,7 @@ import { type StateOptions, WorkspaceState } from './workspace-state.ts';
 interface Options {
   readonly dataDirs: readonly string[];
   /** How the state of a workspace that nobody has written to begins. */
-  readonly state: StateOptions;
+  readonly state: Omit<StateOptions, 'sourceOf'>;
   readonly historyWork: HistoryWork;
   /** Where other pods have the same workspaces. */
   readonly replication: Replication | undefined;
@@ -389,7 +389,7 @@ export class Workspaces {
 
   async #read(id: WorkspaceId): Promise<Stored> {
     const { shard } = this.#slotOf(id);
-    const state = new WorkspaceState(this.#options.state);
+    const state = new WorkspaceState({ ...this.#options.state, sourceOf: (one) => this.#slotOf(one).shard });
     await state.read(id, shard);
     if (this.#options.replication === undefined) {
       return { state, checkpoint: NO_CHECKPOINT, unpublished: [], isMarked: false };

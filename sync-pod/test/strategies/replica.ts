@@ -4,14 +4,15 @@ import { heavyWork } from '../../src/strategy/automerge/heavy-work.ts';
 import { histories } from '../../src/strategy/histories.ts';
 import type { HistoricRecord, Page } from '../../src/strategy/history.ts';
 import { createStrategy } from '../../src/strategy/strategies.ts';
-import type {
-  Message,
-  Op,
-  Plan,
-  Received,
-  RegisterView,
-  Strategy,
-  StrategyRecord,
+import {
+  type Message,
+  NEEDS_HISTORY,
+  type Op,
+  type Plan,
+  type Received,
+  type RegisterView,
+  type Strategy,
+  type StrategyRecord,
 } from '../../src/strategy/strategy.ts';
 
 export interface Write {
@@ -76,7 +77,12 @@ export class Replica {
 
   /** Takes in a record of any replica; one that is in already is not logged again, as on a pod. */
   async receive(record: StrategyRecord): Promise<Received> {
-    const received = await this.strategy.receive(record, this.position + 1);
+    let received = await this.strategy.receive(record, this.position + 1);
+    if (received === NEEDS_HISTORY) {
+      this.strategy.complete(Buffer.concat([this.packed, ...this.tail]), this.position);
+      received = await this.strategy.receive(record, this.position + 1);
+    }
+    if (received === NEEDS_HISTORY) throw new Error('it has the history');
     if (received === null) return null;
     this.position += 1;
     this.tail.push(record.data);

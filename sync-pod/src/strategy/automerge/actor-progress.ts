@@ -40,6 +40,7 @@ export class ActorProgress {
     const progress = this.#of(actor);
     progress.seq += 1;
     progress.nextOp = nextOp;
+    progress.early.delete(progress.seq);
   }
 
   /** Keeps a change until those before it are in. */
@@ -47,13 +48,9 @@ export class ActorProgress {
     this.#of(actor).early.set(seq, early);
   }
 
-  /** The next change of an actor, where it has come already; it is forgotten here. */
-  takeNext(actor: string): StrategyRecord | undefined {
-    const progress = this.#actors.get(actor);
-    if (progress === undefined) return undefined;
-    const next = progress.early.get(progress.seq + 1);
-    progress.early.delete(progress.seq + 1);
-    return next;
+  /** A change that waits for those before it. */
+  early(actor: string, seq: number): StrategyRecord | undefined {
+    return this.#actors.get(actor)?.early.get(seq);
   }
 
   /** What `restore` takes. */

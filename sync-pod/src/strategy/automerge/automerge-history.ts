@@ -1,5 +1,6 @@
 import { decodeChange, getBackend, init } from '@automerge/automerge';
 import type { HistoricRecord, HistoryReader, Page, StoredHistory } from '../history.ts';
+import { NEEDS_HISTORY } from '../strategy.ts';
 import { authorsOf } from './authorship.ts';
 import { AutomergeStrategy } from './automerge-strategy.ts';
 import { changeHash, decodeWrites } from './change.ts';
@@ -45,8 +46,12 @@ export const automergeHistory: HistoryReader = {
       missing.push(...decodeChange(change.bytes).deps);
     }
     const replica = new AutomergeStrategy('00', heavyWork);
-    for (const { bytes, hash } of changes) {
-      if (included.has(hash)) await replica.receive({ data: bytes, timestamps: [] }, 1);
+    const chosen = changes.flatMap(({ bytes, hash }) => (included.has(hash) ? bytes : []));
+    for (const data of chosen) {
+      const record = { data, timestamps: [] };
+      if ((await replica.receive(record, 1)) !== NEEDS_HISTORY) continue;
+      replica.complete(Buffer.concat(chosen), 1);
+      await replica.receive(record, 1);
     }
     return [...replica.view()].flatMap(({ key, json }): [string, string][] =>
       json === undefined ? [] : [[key, json]],
@@ -55,7 +60,7 @@ export const automergeHistory: HistoryReader = {
 };
 
 function describe(change: Uint8Array): HistoricRecord {
-  const { change: header, writes } = decodeWrites(change);
+  const { change: header, writes = [] } = decodeWrites(change);
   const { message } = header;
   const users = authorsOf(message, writes.length);
   return {

@@ -1,7 +1,9 @@
 import type { WorkspaceSettings } from '@etherply/protocol';
 import { StateSize } from '../state-size.ts';
 import {
+  type Answered,
   type Message,
+  NEEDS_HISTORY,
   NO_REFUSALS,
   type Op,
   type Plan,
@@ -23,6 +25,7 @@ import {
   type RootWrite,
 } from './change.ts';
 import { actorAndSeq } from './change-header.ts';
+import { AutomergeDocument } from './document.ts';
 import { Frontier } from './frontier.ts';
 import type { HeavyWork } from './heavy-work.ts';
 import { decodeStateChunk, type Entry, encodeState, type Register } from './state-chunks.ts';
@@ -37,7 +40,7 @@ interface AutomergePlan extends Plan {
 /** A change as it is read, with the timestamps of its writes in Unix microseconds where they are known. */
 interface Arrived {
   readonly decoded: DecodedWrites;
-  readonly timestamps: readonly number[];
+  readonly record: StrategyRecord;
 }
 
 /** From here on encoding or decoding a change would hold the event loop for more than some 10 ms. */
@@ -48,6 +51,7 @@ const NO_CHANGE = new Uint8Array(0);
 /**
  * An Automerge document kept as its log of changes: for JSON ops it needs just the register map (key → values and the op
  * ids that a next write must name), the heads and the actor's sequence. Loading the log with Automerge gives this state.
+ * From the first change on that edits inside values, the registers are what the whole document says.
  */
 export class AutomergeStrategy implements Strategy<AutomergePlan> {
   readonly name = 'automerge';
@@ -62,6 +66,9 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
   #nextOp = 1;
   /** Of the last record that changed something. */
   #position = 0;
+  #document: AutomergeDocument | undefined;
+  /** What is in is not all in the registers: it waits in the document for changes that it depends on. */
+  #isPartial = false;
 
   /** @param actor 16 random bytes in hex that no other process writes with: (actor, seq) never repeats with other content */
   constructor(actor: string, heavyWork: HeavyWork) {
@@ -126,18 +133,34 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
       const entry = plan.entries[write++];
       this.#set(key, { entries: entry === undefined ? [] : [entry], timestamp, position });
     }
+    this.#document?.add(plan.data);
     this.#nextOp = plan.nextOp;
     this.#progress.advance(this.#actor, plan.nextOp);
     this.#frontier.advance(plan.hash, this.#frontier.tips, position);
   }
 
-  receive({ data, timestamps }: StrategyRecord, position: number): Received | Promise<Received> {
+  receive(record: StrategyRecord, position: number): Answered | Promise<Answered> {
+    const { data } = record;
     if (data.length === 0) return [];
     const header = actorAndSeq(data);
     if (header !== undefined && this.#progress.has(header.actor, header.seq)) return null;
-    const record = { data, timestamps };
     if (data.length < HEAVY_BYTES) return this.#take(decodeWrites(data), record, position);
     return this.#takeHeavy(record, position);
+  }
+
+  complete(history: Uint8Array, position: number): void {
+    const document = new AutomergeDocument(history);
+    this.#document = document;
+    this.#gone.clear();
+    for (const key of new Set([...this.#registers.keys(), ...document.keys()])) {
+      const held = this.#registers.get(key);
+      const entries = this.#entriesIn(document, key, held?.timestamp ?? 0, new Map());
+      // Later changes may have edited inside of it, and the document has them already.
+      const mayHaveChanged = entries.some(({ json }) => /^["[{]/.test(json));
+      if (mayHaveChanged || textOf(entries) !== textOf(held?.entries ?? [])) {
+        this.#set(key, { entries, timestamp: entries[0]?.timestamp ?? held?.timestamp ?? 0, position });
+      }
+    }
   }
 
   /** The history of an Automerge document is never dropped: there are records to receive. */
@@ -145,35 +168,81 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
     throw new Error('an automerge workspace is never without its records');
   }
 
-  async #takeHeavy(record: StrategyRecord, position: number): Promise<Received> {
+  async #takeHeavy(record: StrategyRecord, position: number): Promise<Answered> {
     return this.#take(await this.#heavyWork.decode(record.data), record, position);
   }
 
   /** Takes in a change, or keeps it for later; and those that have waited for it. */
-  #take(decoded: DecodedWrites, record: StrategyRecord, position: number): Received {
+  #take(decoded: DecodedWrites, record: StrategyRecord, position: number): Answered {
     const { actor, seq } = decoded.change;
     if (this.#progress.has(actor, seq)) return null;
     if (seq !== this.#progress.seq(actor) + 1) {
       this.#progress.hold(actor, seq, record);
       return [];
     }
-    const written: string[] = [];
-    let next: Arrived | undefined = { decoded, timestamps: record.timestamps };
-    while (next !== undefined) {
-      const { change, writes } = next.decoded;
-      this.#apply(next, position);
-      for (const { key } of writes) written.push(key);
-      const held = this.#progress.takeNext(actor);
-      next = held && { decoded: decodeWrites(held.data), timestamps: held.timestamps };
-      // Who has a state between two changes of this record does not have all that is in it.
-      this.#frontier.advance(change.hash, change.deps, next === undefined ? position : position - 1);
+    const run: Arrived[] = [{ decoded, record }];
+    for (let early = this.#progress.early(actor, seq + 1); early !== undefined; ) {
+      run.push({ decoded: decodeWrites(early.data), record: early });
+      early = this.#progress.early(actor, seq + run.length);
     }
-    return written;
+    if (this.#document !== undefined) return this.#takeIntoDocument(this.#document, run, position);
+    if (this.#isPartial || run.some((one) => one.decoded.writes === undefined)) return NEEDS_HISTORY;
+    for (const [i, one] of run.entries()) {
+      this.#apply(one, position);
+      this.#advanced(one, i, run.length, position);
+    }
+    return run.flatMap((one) => one.decoded.keys);
+  }
+
+  #takeIntoDocument(document: AutomergeDocument, run: readonly Arrived[], position: number): string[] {
+    const written = new Set<string>();
+    const timestamps = new Map<string, number>();
+    let time = 0;
+    for (const [i, one] of run.entries()) {
+      const { change, keys, writes } = one.decoded;
+      const { actor, startOp, opCount } = change;
+      document.add(one.record.data);
+      for (const key of keys) written.add(key);
+      for (const [at, { counter }] of writes?.entries() ?? []) {
+        const timestamp = one.record.timestamps[at];
+        if (timestamp !== undefined) timestamps.set(`${counter}@${actor}`, timestamp);
+      }
+      this.#progress.advance(actor, startOp + opCount);
+      this.#nextOp = Math.max(this.#nextOp, startOp + opCount);
+      this.#advanced(one, i, run.length, position);
+      time = change.time * 1e6;
+    }
+    for (const key of document.update()) written.add(key);
+    // What waits may change any key, also one whose value is not seen to be another.
+    const isWaiting = document.isWaiting;
+    if (isWaiting || this.#isPartial) for (const key of this.#registers.keys()) written.add(key);
+    this.#isPartial = isWaiting;
+    for (const key of written) {
+      const entries = this.#entriesIn(document, key, time, timestamps);
+      this.#set(key, { entries, timestamp: entries[0]?.timestamp ?? time, position });
+    }
+    return [...written];
+  }
+
+  /** What the document has of a key; the time of a value that was not here before is the one of its op, or else this one. */
+  #entriesIn(document: AutomergeDocument, key: string, time: number, timestamps: ReadonlyMap<string, number>): Entry[] {
+    const before = new Map(this.#registers.get(key)?.entries.map((entry) => [idOf(entry), entry]));
+    return document.valuesOf(key).map((value) => {
+      const held = before.get(idOf(value));
+      const isSame = held?.json === value.json;
+      return { ...value, timestamp: timestamps.get(idOf(value)) ?? (isSame ? held.timestamp : time) };
+    });
+  }
+
+  #advanced({ decoded }: Arrived, at: number, length: number, position: number): void {
+    // Who has a state between two changes of this record does not have all that is in it.
+    const { hash, deps } = decoded.change;
+    this.#frontier.advance(hash, deps, at === length - 1 ? position : position - 1);
   }
 
   /** Each op takes away those that it replaces, whether they have come already or not, and is there unless it has been replaced. */
-  #apply({ decoded, timestamps }: Arrived, position: number): void {
-    const { change, writes } = decoded;
+  #apply({ decoded, record }: Arrived, position: number): void {
+    const { change, writes = [] } = decoded;
     const { actor } = change;
     const nextOp = change.startOp + change.opCount;
     // First: its ops may also replace each other.
@@ -182,7 +251,7 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
       const replaced = new Set(pred);
       const entries = (this.#registers.get(key)?.entries ?? []).filter((entry) => !replaced.has(idOf(entry)));
       for (const id of replaced) if (!this.#hasOp(id)) this.#gone.add(id);
-      const timestamp = timestamps[i] ?? change.time * 1e6;
+      const timestamp = record.timestamps[i] ?? change.time * 1e6;
       if (json !== undefined && !this.#gone.delete(`${counter}@${actor}`)) {
         entries.push({ counter, actor, json, timestamp });
       }
@@ -223,6 +292,7 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
       nextOp: this.#nextOp,
       progress: this.#progress.entries(),
       gone: [...this.#gone],
+      isPartial: this.#isPartial,
     };
     // Registers are never changed, only replaced: two shallow copies are the state as it is now.
     return encodeState(frontier, [...this.#registers.keys()], [...this.#registers.values()]);
@@ -237,6 +307,7 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
     this.#nextOp = part.frontier.nextOp;
     this.#progress.restore(part.frontier.progress);
     for (const id of part.frontier.gone) this.#gone.add(id);
+    this.#isPartial = part.frontier.isPartial;
     this.#frontier.restore(part.frontier);
   }
 
@@ -280,7 +351,12 @@ function viewOf(key: string, register: Register): RegisterView {
   return { key, json: register.entries[0]?.json, timestamp: register.timestamp };
 }
 
-function idOf({ counter, actor }: Entry): string {
+/** Which values they are. */
+function textOf(entries: readonly Entry[]): string {
+  return JSON.stringify(entries.map((entry) => [idOf(entry), entry.json]));
+}
+
+function idOf({ counter, actor }: Pick<Entry, 'counter' | 'actor'>): string {
   return `${counter}@${actor}`;
 }
 

@@ -111,72 +111,72 @@ export interface DecodedWrite {
 
 /** A change as writes to the root map, with what is needed to place it in history. */
 export interface DecodedWrites {
+  /** The keys of the root map that it writes, in order; not those that it edits inside of. */
+  readonly keys: readonly string[];
   readonly change: Pick<DecodedChange, 'actor' | 'seq' | 'startOp' | 'time' | 'deps' | 'hash' | 'message'> & {
     /** Automerge ops, nested ones included. */
     readonly opCount: number;
   };
-  readonly writes: readonly DecodedWrite[];
-}
-
-/** A change that edits inside a value: the register map cannot hold it. */
-export class NestedEditError extends Error {
-  constructor(hash: string, obj: string) {
-    super(`change ${hash} edits inside object ${obj}, which it did not create: it needs the whole document`);
-    this.name = 'NestedEditError';
-  }
+  /** Whole values; undefined where it edits inside values, or has some that JSON does not: what it does only the document tells. */
+  readonly writes: readonly DecodedWrite[] | undefined;
 }
 
 type Container = { list: (string | Container)[]; ids: string[] } | { map: Map<string, string | Container> };
 type DecodedOp = DecodedChange['ops'][number] & { insert?: boolean; elemId?: string };
 
-/**
- * Reads a change as whole-value writes to the root map.
- * @throws NestedEditError where it is more than that
- */
+/** Reads a change as whole-value writes to the root map. */
 export function decodeWrites(bytes: Uint8Array): DecodedWrites {
   const change = decodeChange(bytes);
+  const { actor, seq, startOp, time, deps, hash, message } = change;
+  const ops: readonly DecodedOp[] = change.ops;
+  return {
+    change: { actor, seq, startOp, time, deps, hash, message, opCount: ops.length },
+    keys: ops.flatMap((op) => (op.obj === '_root' ? op.key : [])),
+    writes: wholeWrites(ops, startOp, actor),
+  };
+}
+
+function wholeWrites(ops: readonly DecodedOp[], startOp: number, actor: string): DecodedWrite[] | undefined {
   const containers = new Map<string, Container>();
   const roots: { key: string; counter: number; node: string | Container | undefined; pred: readonly string[] }[] = [];
-  let counter = change.startOp;
-  for (const op of change.ops as DecodedOp[]) {
-    const id = `${counter}@${change.actor}`;
-    const node = nodeOf(op, change.hash);
-    if (typeof node === 'object') containers.set(id, node);
-    if (op.obj === '_root') roots.push({ key: op.key, counter, node, pred: op.pred });
-    else place(containers.get(op.obj), op, id, node, change.hash);
-    counter += 1;
+  for (const [i, op] of ops.entries()) {
+    const counter = startOp + i;
+    const id = `${counter}@${actor}`;
+    const node = nodeOf(op);
+    if (node === 'unlike JSON') return undefined;
+    if (typeof node?.content === 'object') containers.set(id, node.content);
+    if (op.obj === '_root') roots.push({ key: op.key, counter, node: node?.content, pred: op.pred });
+    else if (!place(containers.get(op.obj), op, id, node?.content)) return undefined;
   }
-  const writes = roots.map(({ node, ...root }) => ({ ...root, json: node === undefined ? undefined : textOf(node) }));
-  const { actor, seq, startOp, time, deps, hash, message, ops } = change;
-  return { change: { actor, seq, startOp, time, deps, hash, message, opCount: ops.length }, writes };
+  return roots.map(({ node, ...root }) => ({ ...root, json: node === undefined ? undefined : textOf(node) }));
 }
 
-function nodeOf(op: DecodedOp, hash: string): string | Container | undefined {
-  if (op.action === 'makeMap') return { map: new Map() };
-  if (op.action === 'makeList') return { list: [], ids: [] };
+/** Undefined: it deletes. */
+function nodeOf(op: DecodedOp): { readonly content: string | Container } | 'unlike JSON' | undefined {
+  if (op.action === 'makeMap') return { content: { map: new Map() } };
+  if (op.action === 'makeList') return { content: { list: [], ids: [] } };
   if (op.action === 'del') return undefined;
-  if (op.action === 'set' && !['counter', 'timestamp', 'bytes'].includes(op.datatype ?? '')) {
-    return JSON.stringify(typeof op.value === 'bigint' ? Number(op.value) : op.value);
-  }
-  throw new NestedEditError(hash, op.obj);
+  if (op.action !== 'set' || ['counter', 'timestamp', 'bytes'].includes(op.datatype ?? '')) return 'unlike JSON';
+  return { content: JSON.stringify(typeof op.value === 'bigint' ? Number(op.value) : op.value) };
 }
 
+/** @returns false where it does not create a part of a value that the same change has created */
 function place(
   container: Container | undefined,
   op: DecodedOp,
   id: string,
   node: string | Container | undefined,
-  hash: string,
-) {
-  if (container === undefined || node === undefined || op.pred.length > 0) throw new NestedEditError(hash, op.obj);
+): boolean {
+  if (container === undefined || node === undefined || op.pred.length > 0) return false;
   if ('map' in container) {
     container.map.set(op.key, node);
-    return;
+    return true;
   }
   const after = op.elemId === '_head' ? -1 : container.ids.lastIndexOf(op.elemId ?? '');
-  if (op.insert !== true || (after === -1 && op.elemId !== '_head')) throw new NestedEditError(hash, op.obj);
+  if (op.insert !== true || (after === -1 && op.elemId !== '_head')) return false;
   container.ids.splice(after + 1, 0, id);
   container.list.splice(after + 1, 0, node);
+  return true;
 }
 
 function textOf(node: string | Container): string {

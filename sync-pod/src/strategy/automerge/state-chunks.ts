@@ -24,6 +24,8 @@ const frontier = frontierForm.extend({
   nextOp: z.int(),
   progress: progressForm,
   gone: z.array(z.string()),
+  /** States of before there were whole documents do not have it. */
+  isPartial: z.boolean().default(false),
 });
 /** What there is besides the registers. */
 export type Rest = z.infer<typeof frontier>;

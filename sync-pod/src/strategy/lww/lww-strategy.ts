@@ -74,6 +74,10 @@ export class LwwStrategy implements Strategy<LwwPlan> {
     return this.#registers.has(record) ? null : this.#apply(record, digestOf(data), position);
   }
 
+  complete(): void {
+    throw new Error('each of these records says all that it does');
+  }
+
   fold(chunks: readonly Uint8Array[], position: number): string[] | null {
     const other = new LwwStrategy('', 0);
     for (const chunk of chunks) other.restore(chunk);

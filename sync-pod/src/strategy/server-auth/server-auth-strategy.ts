@@ -83,6 +83,10 @@ export class ServerAuthStrategy implements Strategy<ServerAuthPlan> {
     return this.#registers.has(record) ? null : this.#apply(record, digestOf(data), position);
   }
 
+  complete(): void {
+    throw new Error('each of these records says all that it does');
+  }
+
   fold(chunks: readonly Uint8Array[], position: number): string[] | null {
     const other = new ServerAuthStrategy('');
     for (const chunk of chunks) other.restore(chunk);

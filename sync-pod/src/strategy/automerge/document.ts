@@ -1,0 +1,71 @@
+import { Counter, getBackend, init } from '@automerge/automerge';
+
+/** A value of a key of the root map, with the op that wrote it. */
+export interface RootValue {
+  readonly counter: number;
+  readonly actor: string;
+  readonly json: string;
+}
+
+const OBJECTS = new Set(['map', 'list', 'text', 'table']);
+
+/**
+ * The whole document, as the library has it: for what edits inside values, which the register map cannot follow.
+ * Below the library's JavaScript documents, which would make objects of everything in them.
+ */
+export class AutomergeDocument {
+  readonly #handle = getBackend(init());
+  /** What has not been given to the library yet: many changes at once cost it little more than one. */
+  #behind: Uint8Array[];
+
+  /** @param changes all that there are, concatenated; also documents as the library saves them */
+  constructor(changes: Uint8Array) {
+    this.#behind = [changes];
+    this.update();
+  }
+
+  /** Some changes wait for others that they depend on, and have no effect yet. */
+  get isWaiting(): boolean {
+    return this.#handle.getMissingDeps([]).length > 0;
+  }
+
+  /** Takes in a change, in time for the next `update`. One that is in already has no effect. */
+  add(change: Uint8Array): void {
+    this.#behind.push(change);
+  }
+
+  /** @returns the keys of the root map whose values are seen to be others since the last time; a value that loses is not seen */
+  update(): Set<string> {
+    if (this.#behind.length > 0) this.#handle.loadIncremental(Buffer.concat(this.#behind));
+    this.#behind = [];
+    return new Set(this.#handle.diffIncremental().map(({ path }) => String(path[0])));
+  }
+
+  keys(): string[] {
+    return this.#handle.keys('_root');
+  }
+
+  /** All values that a key has, greatest op id first: more than one where actors wrote concurrently. */
+  valuesOf(key: string): RootValue[] {
+    return this.#handle
+      .getAll('_root', key)
+      .map((found): RootValue => {
+        const [datatype, value] = found;
+        const id = String(found.at(-1));
+        const at = id.indexOf('@');
+        const held = OBJECTS.has(datatype) ? this.#handle.materialize(id) : value;
+        return { counter: Number(id.slice(0, at)), actor: id.slice(at + 1), json: JSON.stringify(plain(held)) };
+      })
+      .sort((a, b) => b.counter - a.counter || (a.actor < b.actor ? 1 : -1));
+  }
+}
+
+/** As JSON has it: a counter is its number, bytes are base64, a time is in ISO 8601. */
+function plain(value: unknown): unknown {
+  if (typeof value === 'bigint') return Number(value);
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
+  if (value instanceof Counter) return value.value;
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== 'object' || value === null || 'toJSON' in value) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item)]));
+}
