@@ -7,6 +7,8 @@ export interface RootValue {
   readonly json: string;
 }
 
+/** So many changes wait at most. */
+const MAX_BEHIND = 256;
 const OBJECTS = new Set(['map', 'list', 'text', 'table']);
 
 /**
@@ -32,12 +34,12 @@ export class AutomergeDocument {
   /** Takes in a change, in time for the next `update`. One that is in already has no effect. */
   add(change: Uint8Array): void {
     this.#behind.push(change);
+    if (this.#behind.length >= MAX_BEHIND) this.#catchUp();
   }
 
   /** @returns the keys of the root map whose values are seen to be others since the last time; a value that loses is not seen */
   update(): Set<string> {
-    if (this.#behind.length > 0) this.#handle.loadIncremental(Buffer.concat(this.#behind));
-    this.#behind = [];
+    this.#catchUp();
     return new Set(this.#handle.diffIncremental().map(({ path }) => String(path[0])));
   }
 
@@ -57,6 +59,11 @@ export class AutomergeDocument {
         return { counter: Number(id.slice(0, at)), actor: id.slice(at + 1), json: JSON.stringify(plain(held)) };
       })
       .sort((a, b) => b.counter - a.counter || (a.actor < b.actor ? 1 : -1));
+  }
+
+  #catchUp(): void {
+    if (this.#behind.length > 0) this.#handle.loadIncremental(Buffer.concat(this.#behind));
+    this.#behind = [];
   }
 }
 
