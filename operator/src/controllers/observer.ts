@@ -81,26 +81,31 @@ export class Observer {
       return cache.pods(key, component).map((pod) => podFacts(pod, CONTAINERS[component]));
     };
     const pods = await this.#syncPods(key, secrets.get(names.controlSecret));
+    const natsPods = podsOf('nats');
+    const natsFacts = nats && workloadFacts(nats, natsPods);
+    const natsRefusal = natsFacts && (await this.#refusal(nats, natsPods.length < natsFacts.replicas));
     const facts: Facts = {
       cluster,
       version,
       secrets: new Map([...secrets].map(([name, secret]) => [name, secretFacts(secret)])),
       apis: cache.apis,
       statefulSet: statefulSet && statefulSetFacts(statefulSet, CONTAINERS['sync-pod']),
-      refusal: statefulSet && pods.length < cluster.spec.replicas ? await this.#refusal(statefulSet) : undefined,
+      refusal: statefulSet && (await this.#refusal(statefulSet, pods.length < cluster.spec.replicas)),
       pods,
       claims: cache.claims(key, 'sync-pod').map(claimFacts),
       storageClasses: cache.storageClasses?.map(storageClassFacts),
       router: router && workloadFacts(router, podsOf('router')),
       natsClaims: cache.claims(key, 'nats').map(claimFacts),
-      nats: nats && workloadFacts(nats, podsOf('nats')),
+      nats: natsFacts && { ...natsFacts, problem: natsFacts.problem ?? natsRefusal },
       stream,
       autoscaler: autoscaler && autoscalerFacts(autoscaler),
     };
     return { facts, owned };
   }
 
-  async #refusal({ metadata: { namespace, uid } }: StoredObject): Promise<string | undefined> {
+  /** Why Kubernetes makes no more pods for a StatefulSet that lacks some. */
+  async #refusal({ metadata: { namespace, uid } }: StoredObject, lacksPods: boolean): Promise<string | undefined> {
+    if (!lacksPods) return undefined;
     const { items } = await this.#parts.client.list(KINDS.Event, {
       ...(namespace !== undefined && { namespace }),
       fieldSelector: `regarding.uid=${uid}`,

@@ -240,6 +240,21 @@ test.each([
   120_000,
 );
 
+test('pods of NATS that a quota refuses are told of', async () => {
+  await onStage(async ({ client, namespace, cluster }) => {
+    const body = {
+      apiVersion: 'v1',
+      kind: 'ResourceQuota',
+      metadata: { name: 'limit' },
+      spec: { hard: { pods: '0' } },
+    };
+    await client.request('POST', core('resourcequotas', namespace), { body });
+    await cluster.createSecret();
+    await cluster.apply({ auth: { secretRef: { name: 'jwt' } }, ingress: { mode: 'none' } });
+    await says(cluster, 'Degraded', 'PodsRefused', /-nats-0 in StatefulSet .*-nats failed.*exceeded quota: limit/);
+  });
+}, 120_000);
+
 const rules = z.looseObject({
   rules: z.array(z.looseObject({ resources: z.array(z.string()), verbs: z.array(z.string()) })),
 });
