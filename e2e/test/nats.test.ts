@@ -4,22 +4,22 @@ import { Cluster, SMALL } from './cluster.ts';
 import { installOperator } from './operator.ts';
 import { whileClientsWrite } from './scenario.ts';
 
-describe('a cluster with three NATS servers', () => {
+describe.each(['limits', 'interest'])('a cluster with three NATS servers and retention %s', (retention) => {
   let cluster: Cluster;
 
   beforeAll(async () => {
     await installOperator();
-    cluster = await Cluster.create('e2e-nats', 'minimal.yaml', {
+    cluster = await Cluster.create(`e2e-nats-${retention}`, 'minimal.yaml', {
       replicas: 2,
       nats: { managed: { replicas: 3, resources: SMALL } },
-      stream: { replicas: 3 },
+      stream: { replicas: 3, retention },
       podTemplate: { resources: SMALL },
     });
   });
   afterAll(() => cluster.remove());
 
   test('loses nothing when one of them is killed', async () => {
-    await whileClientsWrite('8 one NATS server of three killed', cluster, async (load) => {
+    await whileClientsWrite(`8 one of three NATS killed, ${retention}`, cluster, async (load) => {
       const [victim] = await cluster.pods('nats');
       if (victim === undefined) throw new Error('there is no NATS pod');
       await cluster.kubectl('delete', 'pod', victim.name, '--force', '--grace-period=0');
