@@ -87,7 +87,8 @@ export class ApiFront {
       const { url, agent } = this.#upstream;
       const passed = request(new URL(path, url), { method, headers, agent });
       incoming.pipe(passed);
-      outgoing.once('close', () => passed.destroy());
+      // What is under way when somebody is killed may happen all the same, and is told of.
+      if (!isChange) outgoing.once('close', () => passed.destroy());
       const response = await answerOf(passed);
       const { statusCode = 502 } = response;
       if (!isChange) {

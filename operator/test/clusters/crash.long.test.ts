@@ -64,7 +64,7 @@ async function killAfterEachEffect(isDone: () => Promise<boolean>): Promise<Effe
     const running = await startOperator();
     operator = running;
     onEffect = (effect) => {
-      if (!isKilled) effects.push(effect);
+      effects.push(effect); // also what was under way beside the first
       isKilled = true;
       void running.end('SIGKILL');
       return false;
