@@ -54,7 +54,7 @@ export interface StrategyRecord {
   readonly timestamps: readonly number[];
 }
 
-/** The keys that a record has written; null where it is in already, and has no effect. */
+/** The keys that a record has written, or some of them, see {@link Strategy.settle}; null where it is in already, and has no effect. */
 export type Received = readonly string[] | null;
 
 /** A record has not been taken in: what it does depends on more than the strategy holds. See {@link Strategy.complete}. */
@@ -87,6 +87,8 @@ export interface Strategy<P extends Plan = Plan> {
    * @param position of the last of them
    */
   complete(history: Uint8Array, position: number): void;
+  /** The keys that records have changed besides those that `receive` told of; after each step of records. */
+  settle(): readonly string[];
   /** As `receive`, of all that is in another replica's snapshot. */
   fold(chunks: readonly Uint8Array[], position: number): Received;
   /** The registers that changed after `heads`, all after none; or null where these heads are not known. */

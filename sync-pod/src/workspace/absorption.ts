@@ -19,6 +19,8 @@ export class Absorption {
   readonly #before: readonly string[];
   readonly #records: LogEntry[] = [];
   readonly #told: Told[] = [];
+  /** Whose records these are. */
+  readonly #users = new Set<string>();
 
   constructor(workspace: WorkspaceId, state: WorkspaceState) {
     this.#workspace = workspace;
@@ -71,9 +73,13 @@ export class Absorption {
   /** Tells everyone what has changed. */
   announce(broadcaster: Broadcaster): void {
     const { strategy } = this.#state;
-    for (const [i, { user, views }] of this.#told.entries()) {
+    const settled = strategy.settle().map((key) => this.#viewOf(key));
+    const [only = SYSTEM_USER, ...others] = this.#users;
+    const told = [...this.#told];
+    if (settled.length > 0) told.push({ user: others.length === 0 ? only : SYSTEM_USER, views: settled });
+    for (const [i, { user, views }] of told.entries()) {
       // Only who has the last frame has all that the heads stand for.
-      const heads = i === this.#told.length - 1 ? strategy.heads() : this.#before;
+      const heads = i === told.length - 1 ? strategy.heads() : this.#before;
       broadcaster.announce(this.#workspace, undefined, announcementOf(views, user, heads));
     }
   }
@@ -86,6 +92,7 @@ export class Absorption {
   #received(envelope: Envelope, bytes: Uint8Array, keys: Received): void {
     if (keys === null) return;
     for (const { user, id, fingerprint } of envelope.ops) {
+      this.#users.add(user);
       if (id !== null) this.#state.memory.remember(user, id, fingerprint, envelope.time);
     }
     this.#add(bytes);

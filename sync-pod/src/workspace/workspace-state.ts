@@ -107,6 +107,7 @@ export class WorkspaceState {
       this.advanced(entry);
       await slices.next();
     }
+    this.strategy.settle(); // nobody is here yet to be told
     this.strategy.configure(this.settings);
   }
 

@@ -25,22 +25,16 @@ import {
   type RootWrite,
 } from './change.ts';
 import { actorAndSeq } from './change-header.ts';
-import { AutomergeDocument } from './document.ts';
+import { type Arrived, DocumentRegisters } from './document-registers.ts';
 import { Frontier } from './frontier.ts';
 import type { HeavyWork } from './heavy-work.ts';
-import { decodeStateChunk, type Entry, encodeState, type Register } from './state-chunks.ts';
+import { decodeStateChunk, type Entry, encodeState, idOf, type Register } from './state-chunks.ts';
 
 interface AutomergePlan extends Plan {
   readonly hash: string | undefined;
   readonly nextOp: number;
   /** The entry that each effective write leaves behind, in order; undefined for a deletion. */
   readonly entries: readonly (Entry | undefined)[];
-}
-
-/** A change as it is read, with the timestamps of its writes in Unix microseconds where they are known. */
-interface Arrived {
-  readonly decoded: DecodedWrites;
-  readonly record: StrategyRecord;
 }
 
 /** From here on encoding or decoding a change would hold the event loop for more than some 10 ms. */
@@ -66,9 +60,11 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
   #nextOp = 1;
   /** Of the last record that changed something. */
   #position = 0;
-  #document: AutomergeDocument | undefined;
-  /** What is in is not all in the registers: it waits in the document for changes that it depends on. */
+  #document: DocumentRegisters | undefined;
+  /** As of the last snapshot, where there is no document. */
   #isPartial = false;
+  /** Keys that the document has changed, and nobody has been told of. */
+  readonly #unsettled = new Set<string>();
 
   /** @param actor 16 random bytes in hex that no other process writes with: (actor, seq) never repeats with other content */
   constructor(actor: string, heavyWork: HeavyWork) {
@@ -77,6 +73,7 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
   }
 
   plan(messages: readonly Message[], nowMs: number): AutomergePlan | Promise<AutomergePlan> {
+    this.#refresh();
     const staged = new Map<string, readonly Entry[]>();
     const writes: RootWrite[] = [];
     const users: string[] = [];
@@ -149,18 +146,16 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
   }
 
   complete(history: Uint8Array, position: number): void {
-    const document = new AutomergeDocument(history);
-    this.#document = document;
+    this.#document = new DocumentRegisters(history, this.#isPartial);
     this.#gone.clear();
-    for (const key of new Set([...this.#registers.keys(), ...document.keys()])) {
-      const held = this.#registers.get(key);
-      const entries = this.#entriesIn(document, key, held?.timestamp ?? 0, new Map());
-      // Later changes may have edited inside of it, and the document has them already.
-      const mayHaveChanged = entries.some(({ json }) => /^["[{]/.test(json));
-      if (mayHaveChanged || textOf(entries) !== textOf(held?.entries ?? [])) {
-        this.#set(key, { entries, timestamp: entries[0]?.timestamp ?? held?.timestamp ?? 0, position });
-      }
-    }
+    for (const [key, register] of this.#document.all(this.#registers, position)) this.#changed(key, register);
+  }
+
+  settle(): readonly string[] {
+    this.#refresh();
+    const keys = [...this.#unsettled];
+    this.#unsettled.clear();
+    return keys;
   }
 
   /** The history of an Automerge document is never dropped: there are records to receive. */
@@ -185,53 +180,23 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
       run.push({ decoded: decodeWrites(early.data), record: early });
       early = this.#progress.early(actor, seq + run.length);
     }
-    if (this.#document !== undefined) return this.#takeIntoDocument(this.#document, run, position);
+    const document = this.#document;
+    if (document !== undefined) {
+      for (const [i, one] of run.entries()) {
+        const { change } = one.decoded;
+        document.take(one, position);
+        this.#progress.advance(actor, change.startOp + change.opCount);
+        this.#nextOp = Math.max(this.#nextOp, change.startOp + change.opCount);
+        this.#advanced(one, i, run.length, position);
+      }
+      return [];
+    }
     if (this.#isPartial || run.some((one) => one.decoded.writes === undefined)) return NEEDS_HISTORY;
     for (const [i, one] of run.entries()) {
       this.#apply(one, position);
       this.#advanced(one, i, run.length, position);
     }
     return run.flatMap((one) => one.decoded.keys);
-  }
-
-  #takeIntoDocument(document: AutomergeDocument, run: readonly Arrived[], position: number): string[] {
-    const written = new Set<string>();
-    const timestamps = new Map<string, number>();
-    let time = 0;
-    for (const [i, one] of run.entries()) {
-      const { change, keys, writes } = one.decoded;
-      const { actor, startOp, opCount } = change;
-      document.add(one.record.data);
-      for (const key of keys) written.add(key);
-      for (const [at, { counter }] of writes?.entries() ?? []) {
-        const timestamp = one.record.timestamps[at];
-        if (timestamp !== undefined) timestamps.set(`${counter}@${actor}`, timestamp);
-      }
-      this.#progress.advance(actor, startOp + opCount);
-      this.#nextOp = Math.max(this.#nextOp, startOp + opCount);
-      this.#advanced(one, i, run.length, position);
-      time = change.time * 1e6;
-    }
-    for (const key of document.update()) written.add(key);
-    // What waits may change any key, also one whose value is not seen to be another.
-    const isWaiting = document.isWaiting;
-    if (isWaiting || this.#isPartial) for (const key of this.#registers.keys()) written.add(key);
-    this.#isPartial = isWaiting;
-    for (const key of written) {
-      const entries = this.#entriesIn(document, key, time, timestamps);
-      this.#set(key, { entries, timestamp: entries[0]?.timestamp ?? time, position });
-    }
-    return [...written];
-  }
-
-  /** What the document has of a key; the time of a value that was not here before is the one of its op, or else this one. */
-  #entriesIn(document: AutomergeDocument, key: string, time: number, timestamps: ReadonlyMap<string, number>): Entry[] {
-    const before = new Map(this.#registers.get(key)?.entries.map((entry) => [idOf(entry), entry]));
-    return document.valuesOf(key).map((value) => {
-      const held = before.get(idOf(value));
-      const isSame = held?.json === value.json;
-      return { ...value, timestamp: timestamps.get(idOf(value)) ?? (isSame ? held.timestamp : time) };
-    });
   }
 
   #advanced({ decoded }: Arrived, at: number, length: number, position: number): void {
@@ -264,6 +229,7 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
   since(heads: readonly string[]): RegisterView[] | null {
     const position = this.#frontier.positionOf(heads);
     if (position === undefined) return null;
+    this.#refresh();
     const changed: RegisterView[] = [];
     if (position === this.#position) return changed;
     for (const [key, register] of this.#registers) {
@@ -273,11 +239,13 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
   }
 
   get(key: string): RegisterView | undefined {
+    this.#refresh();
     const register = this.#registers.get(key);
     return register && viewOf(key, register);
   }
 
   view(): Iterable<RegisterView> {
+    this.#refresh();
     return liveViews([...this.#registers.keys()], [...this.#registers.values()]);
   }
 
@@ -286,13 +254,14 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
   }
 
   snapshot(): Iterable<Uint8Array> {
+    this.#refresh();
     this.#forgetDeletions();
     const frontier = {
       ...this.#frontier.entries(),
       nextOp: this.#nextOp,
       progress: this.#progress.entries(),
       gone: [...this.#gone],
-      isPartial: this.#isPartial,
+      isPartial: this.#document?.isPartial ?? this.#isPartial,
     };
     // Registers are never changed, only replaced: two shallow copies are the state as it is now.
     return encodeState(frontier, [...this.#registers.keys()], [...this.#registers.values()]);
@@ -316,6 +285,17 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
     if (settings.retention?.history === 'drop') {
       throw new SettingsError('retention: the history of an automerge workspace is its document and cannot be dropped');
     }
+  }
+
+  /** Has the registers be what the document says. */
+  #refresh(): void {
+    if (this.#document === undefined) return;
+    for (const [key, register] of this.#document.changed(this.#registers)) this.#changed(key, register);
+  }
+
+  #changed(key: string, register: Register): void {
+    this.#set(key, register);
+    this.#unsettled.add(key);
   }
 
   #set(key: string, register: Register): void {
@@ -349,15 +329,6 @@ function* liveViews(keys: readonly string[], registers: readonly Register[]): It
 
 function viewOf(key: string, register: Register): RegisterView {
   return { key, json: register.entries[0]?.json, timestamp: register.timestamp };
-}
-
-/** Which values they are. */
-function textOf(entries: readonly Entry[]): string {
-  return JSON.stringify(entries.map((entry) => [idOf(entry), entry.json]));
-}
-
-function idOf({ counter, actor }: Pick<Entry, 'counter' | 'actor'>): string {
-  return `${counter}@${actor}`;
 }
 
 /** Automerge wants the predecessors of an op in the order of their ids. */

@@ -12,6 +12,11 @@ export interface Entry {
   readonly timestamp: number;
 }
 
+/** The name of the op that wrote it. */
+export function idOf({ counter, actor }: Pick<Entry, 'counter' | 'actor'>): string {
+  return `${counter}@${actor}`;
+}
+
 export interface Register {
   /** Greatest op id first, as Automerge resolves conflicts; empty: deleted. */
   readonly entries: readonly Entry[];

@@ -78,6 +78,10 @@ export class LwwStrategy implements Strategy<LwwPlan> {
     throw new Error('each of these records says all that it does');
   }
 
+  settle(): readonly string[] {
+    return [];
+  }
+
   fold(chunks: readonly Uint8Array[], position: number): string[] | null {
     const other = new LwwStrategy('', 0);
     for (const chunk of chunks) other.restore(chunk);

@@ -87,6 +87,10 @@ export class ServerAuthStrategy implements Strategy<ServerAuthPlan> {
     throw new Error('each of these records says all that it does');
   }
 
+  settle(): readonly string[] {
+    return [];
+  }
+
   fold(chunks: readonly Uint8Array[], position: number): string[] | null {
     const other = new ServerAuthStrategy('');
     for (const chunk of chunks) other.restore(chunk);

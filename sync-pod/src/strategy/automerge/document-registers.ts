@@ -1,0 +1,109 @@
+import type { StrategyRecord } from '../strategy.ts';
+import type { DecodedWrites } from './change.ts';
+import { AutomergeDocument } from './document.ts';
+import { type Entry, idOf, type Register } from './state-chunks.ts';
+
+type Registers = ReadonlyMap<string, Register>;
+
+/** A change as it is read, with its record. */
+export interface Arrived {
+  readonly decoded: DecodedWrites;
+  readonly record: StrategyRecord;
+}
+
+/** Changes whose effect has not been looked at yet. */
+interface Pending {
+  /** Those of the root map that they write; what they edit inside of only the document knows. */
+  readonly keys: Set<string>;
+  /** Unix microseconds, by the id of the op. */
+  readonly timestamps: Map<string, number>;
+  /** Of the last record. */
+  position: number;
+  /** Unix microseconds of the last change. */
+  time: number;
+}
+
+/**
+ * The registers of a workspace as its whole document has them. The library takes long for a change to a large document, and not
+ * much longer for many: what changes did is looked at when somebody asks.
+ */
+export class DocumentRegisters {
+  readonly #document: AutomergeDocument;
+  #pending: Pending | undefined;
+  #isPartial: boolean;
+
+  /**
+   * @param history all changes, concatenated
+   * @param isPartial some of them waited for others when the registers were last looked at
+   */
+  constructor(history: Uint8Array, isPartial: boolean) {
+    this.#document = new AutomergeDocument(history);
+    this.#isPartial = isPartial;
+  }
+
+  /** Changes wait in the document for others that they depend on; their effect is in no register. */
+  get isPartial(): boolean {
+    return this.#isPartial;
+  }
+
+  /** What is different in the whole document, or may have been edited inside by its last changes. @param position of the last of these */
+  *all(registers: Registers, position: number): Iterable<[string, Register]> {
+    for (const key of new Set([...registers.keys(), ...this.#document.keys()])) {
+      const held = registers.get(key);
+      const entries = this.#entriesOf(key, held, held?.timestamp ?? 0, new Map());
+      const mayHaveChanged = entries.some(({ json }) => /^["[{]/.test(json));
+      if (!mayHaveChanged && namesOf(entries) === namesOf(held?.entries ?? [])) continue;
+      yield [key, { entries, timestamp: entries[0]?.timestamp ?? held?.timestamp ?? 0, position }];
+    }
+  }
+
+  /** A change whose effect is in the registers already. */
+  add(change: Uint8Array): void {
+    this.#document.add(change);
+  }
+
+  take({ decoded, record }: Arrived, position: number): void {
+    const { change, keys, writes } = decoded;
+    this.#document.add(record.data);
+    this.#pending ??= { keys: new Set(), timestamps: new Map(), position, time: 0 };
+    const pending = this.#pending;
+    pending.position = position;
+    pending.time = change.time * 1e6;
+    for (const key of keys) pending.keys.add(key);
+    for (const [at, { counter }] of writes?.entries() ?? []) {
+      const timestamp = record.timestamps[at];
+      if (timestamp !== undefined) pending.timestamps.set(`${counter}@${change.actor}`, timestamp);
+    }
+  }
+
+  /** What is different since the last time. */
+  changed(registers: Registers): [string, Register][] {
+    if (this.#pending === undefined) return [];
+    const { keys, timestamps, position, time } = this.#pending;
+    this.#pending = undefined;
+    for (const key of this.#document.update()) keys.add(key);
+    const { isWaiting } = this.#document;
+    // What waits may change any key, also one whose value is not seen to be another.
+    if (isWaiting || this.#isPartial) for (const key of registers.keys()) keys.add(key);
+    this.#isPartial = isWaiting;
+    return [...keys].map((key) => {
+      const entries = this.#entriesOf(key, registers.get(key), time, timestamps);
+      return [key, { entries, timestamp: entries[0]?.timestamp ?? time, position }];
+    });
+  }
+
+  /** The time of a value that was not here before is the one of its op, or else this one. */
+  #entriesOf(key: string, held: Register | undefined, time: number, timestamps: ReadonlyMap<string, number>): Entry[] {
+    const before = new Map(held?.entries.map((entry) => [idOf(entry), entry]));
+    return this.#document.valuesOf(key).map((value) => {
+      const same = before.get(idOf(value));
+      const timestamp = timestamps.get(idOf(value)) ?? (same?.json === value.json ? same.timestamp : time);
+      return { ...value, timestamp };
+    });
+  }
+}
+
+/** Which values they are. */
+function namesOf(entries: readonly Entry[]): string {
+  return JSON.stringify(entries.map((entry) => [idOf(entry), entry.json]));
+}
