@@ -1,6 +1,6 @@
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import { Objm } from '@nats-io/obj';
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { connect, type NatsConnection, TimeoutError } from '@nats-io/transport-node';
 
 /** What a stream holds, as an administrator sees it. */
 export class StreamView {
@@ -22,24 +22,24 @@ export class StreamView {
   /** How many messages of a workspace there are. */
   async messages(workspace: string): Promise<number> {
     const subject = `${this.#cluster}.ops.${workspace}.${workspace}`;
-    const { state } = await this.#manager.streams.info(this.#cluster, { subjects_filter: subject });
+    const { state } = await asked(() => this.#manager.streams.info(this.#cluster, { subjects_filter: subject }));
     return state.subjects?.[subject] ?? 0;
   }
 
   /** How many messages there are of all workspaces. */
   async count(): Promise<number> {
-    return (await this.#manager.streams.info(this.#cluster)).state.messages;
+    return (await asked(() => this.#manager.streams.info(this.#cluster))).state.messages;
   }
 
   /** How many pods have a full copy of everything. */
   async completePods(): Promise<number> {
-    const all = await this.#manager.consumers.list(this.#cluster).next();
+    const all = await asked(() => this.#manager.consumers.list(this.#cluster).next());
     return all.filter(({ config }) => config.metadata?.['etherply-complete'] === 'true').length;
   }
 
   /** How many messages there are that some pod has not taken in, counted for each pod. */
   async lacking(): Promise<number> {
-    const all = await this.#manager.consumers.list(this.#cluster).next();
+    const all = await asked(() => this.#manager.consumers.list(this.#cluster).next());
     return all.reduce((sum, { num_pending, num_ack_pending }) => sum + num_pending + num_ack_pending, 0);
   }
 
@@ -59,5 +59,16 @@ export class StreamView {
 
   close(): Promise<void> {
     return this.#connection.close();
+  }
+}
+
+/** Asks again where there is no answer: the nats-server may have been killed after it was asked. */
+async function asked<T>(ask: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof TimeoutError)) throw error;
+    }
   }
 }
