@@ -4,9 +4,10 @@ import { TokenBucket } from '../limits/token-bucket.ts';
 import { StreamUnavailableError } from '../replication/stream.ts';
 import type { Committer } from '../storage/commit-loop.ts';
 import type { LogEntry, Write } from '../storage/shard.ts';
+import { AutomergeStrategy } from '../strategy/automerge/automerge-strategy.ts';
 import type { HistoryWork } from '../strategy/history.ts';
-import type { Plan, Strategy } from '../strategy/strategy.ts';
-import type { Absorption } from './absorption.ts';
+import type { Author, Plan, Strategy } from '../strategy/strategy.ts';
+import { Absorption } from './absorption.ts';
 import { announcementOf, announceTurn, SYSTEM_USER } from './announcement.ts';
 import type { Broadcaster } from './broadcaster.ts';
 import type { Change } from './change.ts';
@@ -95,6 +96,7 @@ export class Workspace implements Committer {
   #replica: Replica | undefined;
   #intake: Intake | undefined;
   #waiting: Submission[] = [];
+  readonly #watchers = new Set<() => void>();
   readonly #turns: Turns;
   /** Made when it is needed: most workspaces never do. */
   #madeOrder: Order | undefined;
@@ -289,6 +291,45 @@ export class Workspace implements Committer {
     return this.#kept((upkeep) => upkeep.recover(source));
   }
 
+  /** Calls this whenever something has become durable that changes the workspace. Gives what ends it. */
+  watch(changed: () => void): () => void {
+    this.#watchers.add(changed);
+    return () => this.#watchers.delete(changed);
+  }
+
+  /**
+   * The strategy, with the whole document; undefined where the workspace is none.
+   * @throws NotCommittedError, StreamUnavailableError
+   */
+  async whole(): Promise<AutomergeStrategy | undefined> {
+    const { strategy } = this;
+    if (!(strategy instanceof AutomergeStrategy)) return undefined;
+    if (strategy.isComplete) return strategy;
+    await new Promise<void>((resolve, reject) => {
+      const work = async () => {
+        await this.#complete();
+        resolve();
+      };
+      this.#turns.enqueue({ work, refuse: reject });
+    });
+    return this.whole();
+  }
+
+  /** Takes in changes of a client's own document; those that are in already have no effect. Settled as `submit` does. */
+  merge(changes: readonly Uint8Array[], author: Author): Promise<Outcome> {
+    return new Promise((settle) => {
+      const isFull = this.#edge.replication?.budget.isExhausted === true;
+      if (this.isDown || isFull || this.strategy.name !== 'automerge') {
+        settle(UNAVAILABLE);
+        return;
+      }
+      this.#turns.enqueue({
+        work: () => this.#merge(changes, author, settle),
+        refuse: () => settle(UNAVAILABLE),
+      });
+    });
+  }
+
   takeTurn(): readonly Write[] | undefined {
     return this.#turns.takeTurn();
   }
@@ -465,8 +506,65 @@ export class Workspace implements Committer {
 
   #absorbed(absorption: Absorption): void {
     for (const record of absorption.records) this.#state.advanced(record);
-    this.#deliveries.add(0, true, () => absorption.announce(this.#edge.broadcaster));
+    this.#deliveries.add(0, true, () => {
+      absorption.announce(this.#edge.broadcaster);
+      this.#changed();
+    });
     this.#compactWhereDue();
+  }
+
+  async #merge(changes: readonly Uint8Array[], author: Author, settle: (outcome: Outcome) => void): Promise<void> {
+    await this.#complete();
+    const { epoch, settings, strategy } = this.#state;
+    if (settings.read_only === true)
+      return settle({ ok: false, code: 'permission_denied', message: 'the workspace is read-only' });
+    const { maxKeys, maxBytes } = this.#edge.limits;
+    if (strategy.size.keys > maxKeys || strategy.size.bytes > maxBytes) {
+      return settle({ ok: false, code: 'quota_exceeded', message: 'the workspace is full' });
+    }
+    const absorption = new Absorption(this.id, this.#state);
+    const ops = [{ user: author.userId, id: null, fingerprint: 0, timestamp: null }];
+    for (const data of changes) {
+      const envelope = { kind: strategy.name, epoch, time: this.#edge.now(), data, ops };
+      await absorption.take(envelope, encodeEnvelope(envelope));
+    }
+    const done = () => settle({ ok: true, heads: strategy.heads() });
+    if (absorption.records.length === 0) return done();
+    await this.#turns.commit(this.#mergedStep(absorption, author, done));
+  }
+
+  #mergedStep(absorption: Absorption, { userId }: Author, done: () => void): Pick<Step, 'writes' | 'committed'> {
+    const { records } = absorption;
+    const writes: Write[] = records.map((record) => ({ kind: 'record', ...record }));
+    writes.push(...(this.#replica?.writes(this.#state.position, true) ?? []));
+    const committed = () => {
+      for (const record of records) {
+        this.#state.advanced(record);
+        this.#replica?.publish(record);
+      }
+      const { position, strategy } = this.#state;
+      const isDue = this.durability === 'local' || this.#replica?.outbox.isPublished(position) === true;
+      this.#deliveries.add(position, isDue, () => {
+        absorption.announce(this.#edge.broadcaster);
+        this.#edge.updated?.(this.id, { ops: records.length, heads: strategy.heads(), users: [userId] });
+        this.#changed();
+        done();
+      });
+      this.#compactWhereDue();
+      if (this.#isRollupDue) this.#edge.rollUp(this);
+    };
+    return { writes, committed };
+  }
+
+  /** The strategy has the whole document. */
+  async #complete(): Promise<void> {
+    await this.#intake?.takeAll();
+    const { strategy } = this.#state;
+    if (strategy instanceof AutomergeStrategy && !strategy.isComplete) await this.#state.complete(this.id);
+  }
+
+  #changed(): void {
+    for (const changed of this.#watchers) changed();
   }
 
   #opsCommitted(turn: Turn): void {
@@ -489,6 +587,7 @@ export class Workspace implements Committer {
   #deliver(turn: Turn, strategy: Strategy, before: readonly string[]): void {
     const ops = announceTurn(turn, this.id, strategy, this.#edge.broadcaster, before);
     for (const settle of turn.refused) settle();
+    if (ops > 0) this.#changed();
     if (ops > 0) this.#edge.updated?.(this.id, { ops, heads: turn.plan.heads, users: usersOf(turn) });
   }
 
@@ -551,6 +650,7 @@ export class Workspace implements Committer {
     this.#state = state;
     if (strategy === before) return;
     this.#wholes = new Wholes(strategy);
+    this.#changed();
     if (state.epoch !== epochBefore || strategy.name !== before.name) {
       if (state.epoch !== epochBefore) this.#replica?.outbox.clear();
       this.#published();

@@ -1,3 +1,4 @@
+import type { SyncState } from '@automerge/automerge';
 import type { WorkspaceSettings } from '@etherply/protocol';
 import { StateSize } from '../state-size.ts';
 import {
@@ -70,6 +71,31 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
   constructor(actor: string, heavyWork: HeavyWork) {
     this.#actor = actor;
     this.#heavyWork = heavyWork;
+  }
+
+  /** It has the whole document: see `complete`. */
+  get isComplete(): boolean {
+    return this.#document !== undefined;
+  }
+
+  /** Whether a change claims to be one that this process makes and has not made. */
+  isForged(change: Uint8Array): boolean {
+    const { actor, seq } = decodeWrites(change).change;
+    return actor === this.#actor && seq > this.#progress.seq(actor);
+  }
+
+  /** A peer of Automerge's sync protocol says what it has. The changes that it brings along must be in. @throws where the message is none */
+  hear(peer: SyncState, message: Uint8Array): SyncState {
+    this.#refresh();
+    if (this.#document === undefined) throw new Error('it takes the whole document');
+    return this.#document.hear(peer, message);
+  }
+
+  /** What is to be sent to a peer next; null: nothing, until there is something new or the peer says something. */
+  tell(peer: SyncState): [SyncState, Uint8Array | null] {
+    this.#refresh();
+    if (this.#document === undefined) throw new Error('it takes the whole document');
+    return this.#document.tell(peer);
   }
 
   plan(messages: readonly Message[], nowMs: number): AutomergePlan | Promise<AutomergePlan> {

@@ -1,3 +1,4 @@
+import type { SyncState } from '@automerge/automerge';
 import type { StrategyRecord } from '../strategy.ts';
 import type { DecodedWrites } from './change.ts';
 import { AutomergeDocument } from './document.ts';
@@ -74,6 +75,15 @@ export class DocumentRegisters {
       const timestamp = record.timestamps[at];
       if (timestamp !== undefined) pending.timestamps.set(`${counter}@${change.actor}`, timestamp);
     }
+  }
+
+  /** As {@link AutomergeDocument}; the registers must have been looked at. */
+  hear(peer: SyncState, message: Uint8Array): SyncState {
+    return this.#document.hear(peer, message);
+  }
+
+  tell(peer: SyncState): [SyncState, Uint8Array | null] {
+    return this.#document.tell(peer);
   }
 
   /** What is different since the last time. */

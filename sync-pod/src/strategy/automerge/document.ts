@@ -1,4 +1,12 @@
-import { Counter, getBackend, init } from '@automerge/automerge';
+import {
+  Counter,
+  type Doc,
+  generateSyncMessage,
+  getBackend,
+  init,
+  receiveSyncMessage,
+  type SyncState,
+} from '@automerge/automerge';
 
 /** A value of a key of the root map, with the op that wrote it. */
 export interface RootValue {
@@ -16,7 +24,9 @@ const OBJECTS = new Set(['map', 'list', 'text', 'table']);
  * Below the library's JavaScript documents, which would make objects of everything in them.
  */
 export class AutomergeDocument {
-  readonly #handle = getBackend(init());
+  /** Of the library's JavaScript document just the shell is used, which the sync protocol asks for. */
+  #shell: Doc<unknown> = init();
+  readonly #handle = getBackend(this.#shell);
   /** What has not been given to the library yet: many changes at once cost it little more than one. */
   #behind: Uint8Array[];
 
@@ -41,6 +51,20 @@ export class AutomergeDocument {
   update(): Set<string> {
     this.#catchUp();
     return new Set(this.#handle.diffIncremental().map(({ path }) => String(path[0])));
+  }
+
+  /** Takes in what a peer says of what it has. The changes that it brings along must be in. @throws where the message is none */
+  hear(peer: SyncState, message: Uint8Array): SyncState {
+    this.#catchUp();
+    const [shell, next] = receiveSyncMessage(this.#shell, peer, message);
+    this.#shell = shell;
+    return next;
+  }
+
+  /** What is to be sent to a peer next; null: nothing, until there is something new or the peer says something. */
+  tell(peer: SyncState): [SyncState, Uint8Array | null] {
+    this.#catchUp();
+    return generateSyncMessage(this.#shell, peer);
   }
 
   keys(): string[] {
