@@ -11,6 +11,7 @@ import { ControlRoutes } from './http/control-routes.ts';
 import { CorkAnchor } from './http/cork-anchor.ts';
 import { Gate } from './http/gate.ts';
 import { openApi } from './http/openapi.ts';
+import { RepoRoute } from './http/repo-route.ts';
 import { restRoutes } from './http/rest-routes.ts';
 import { ListenError, Server } from './http/server.ts';
 import { Sockets } from './http/sockets.ts';
@@ -19,6 +20,8 @@ import { createMetrics, type Metrics } from './metrics.ts';
 import { Presence } from './presence/presence.ts';
 import { PresenceBus } from './presence/presence-bus.ts';
 import { NatsCredentialsError } from './replication/nats-connection.ts';
+import { Peers } from './repo-sync/peers.ts';
+import { RepoSession } from './repo-sync/repo-session.ts';
 import { startReplication } from './start-replication.ts';
 import { DataDirError, prepareDataDirs } from './storage/data-dir.ts';
 import { createStrategy } from './strategy/strategies.ts';
@@ -58,8 +61,10 @@ async function main(config: Config): Promise<void> {
   let isStopping = false;
   const isDraining = () => isStopping || drain.isDraining;
   const opRate = new OpRate(now());
+  let repoRoute: RepoRoute | undefined;
+  const connections = () => sockets.count + (repoRoute?.count ?? 0);
   const metrics = createMetrics({
-    connections: () => sockets.count,
+    connections,
     pendingBytes: () => sockets.pendingBytes,
     workspacesOpen: () => workspaces.openCount,
     webhooksQueued: () => webhooks?.queued ?? 0,
@@ -135,8 +140,12 @@ async function main(config: Config): Promise<void> {
   };
 
   const drain = new Drain({
-    connections: () => sockets.count,
-    dismiss: (count) => sockets.closeSome(count, DISMISSAL_MS),
+    connections,
+    dismiss: (count) => {
+      const others = Math.max(0, count - sockets.count);
+      sockets.closeSome(count, DISMISSAL_MS);
+      repoRoute?.closeSome(others, DISMISSAL_MS);
+    },
     publish: async () => {
       await workspaces.connected();
       await workspaces.published();
@@ -152,7 +161,7 @@ async function main(config: Config): Promise<void> {
     usage,
     stats: async () => ({
       uptime_seconds: process.uptime(),
-      connections: sockets.count,
+      connections: connections(),
       workspaces_open: workspaces.openCount,
       pending_bytes: sockets.pendingBytes,
       ...(await metrics.totals()),
@@ -162,26 +171,61 @@ async function main(config: Config): Promise<void> {
     acked,
     now,
   });
+  const admission = new Admission(
+    {
+      perPod: config.maxConnections,
+      perWorkspace: config.maxConnectionsPerWorkspace,
+      perAddress: config.maxConnectionsPerAddress,
+    },
+    (limit) => metrics.connectionsRefused.inc({ limit }),
+  );
+  const anchor = await CorkAnchor.create();
+  const limits = {
+    opsPerSecond: config.maxOpsPerSecond,
+    opsBurst: config.maxOpsPerSecond * BURST_SECONDS,
+    maxPresenceBytes: config.maxPresenceBytes,
+  };
+  const peers = new Peers();
+  const podName = `etherply-${randomBytes(8).toString('hex')}`;
+  repoRoute = config.repoSync
+    ? new RepoRoute(
+        {
+          gate,
+          admission,
+          maxMessageBytes: config.maxMessageBytes,
+          trustProxy: config.trustProxy,
+          isDraining,
+          sessionOf: (facts) =>
+            new RepoSession({
+              ...facts,
+              podName,
+              workspaces,
+              peers,
+              historyWork: historyWorkers,
+              limits,
+              submitted,
+              rejected,
+              now,
+            }),
+          received: (bytes) => metrics.bytesIn.inc(bytes),
+          sent,
+          rejected,
+          fail: (reply, error) => server.fail(reply, error),
+          logger,
+          now,
+        },
+        anchor,
+      )
+    : undefined;
   const syncRoute = new SyncRoute(
     {
       gate,
-      admission: new Admission(
-        {
-          perPod: config.maxConnections,
-          perWorkspace: config.maxConnectionsPerWorkspace,
-          perAddress: config.maxConnectionsPerAddress,
-        },
-        (limit) => metrics.connectionsRefused.inc({ limit }),
-      ),
+      admission,
       sockets,
       workspaces,
       presence,
       verifier,
-      limits: {
-        opsPerSecond: config.maxOpsPerSecond,
-        opsBurst: config.maxOpsPerSecond * BURST_SECONDS,
-        maxPresenceBytes: config.maxPresenceBytes,
-      },
+      limits,
       maxMessageBytes: config.maxMessageBytes,
       maxPendingBytes: config.maxPendingBytes,
       idleTimeoutSeconds: Math.min(960, config.pingSeconds * 2),
@@ -201,7 +245,7 @@ async function main(config: Config): Promise<void> {
       logger,
       now,
     },
-    await CorkAnchor.create(),
+    anchor,
   );
   const { controlToken } = config;
   const controlRoutes =
@@ -212,11 +256,11 @@ async function main(config: Config): Promise<void> {
           drain,
           status: async () => {
             // As it was before counting: what came in meanwhile is not counted.
-            const [draining, connections] = [isDraining(), sockets.count];
+            const [draining, connected] = [isDraining(), connections()];
             const { count, problems } = await workspaces.unpublished();
             return {
               draining,
-              connections,
+              connections: connected,
               unpublished_workspaces: count,
               stream_connected: link?.replication.stream.isConnected === true,
               problems: [...new Set([...workspaces.problems(), link?.problem() ?? [], problems].flat())],
@@ -230,6 +274,7 @@ async function main(config: Config): Promise<void> {
     gate,
     routes,
     syncRoute,
+    repoRoute,
     sockets,
     controlRoutes,
     readiness: () => {
@@ -263,6 +308,7 @@ async function main(config: Config): Promise<void> {
     await workspaces.settled();
     await workspaces.published();
     sockets.closeAll(config.shutdownTimeoutSeconds * 1000);
+    repoRoute?.closeAll(config.shutdownTimeoutSeconds * 1000);
     presenceBus?.close();
     await usage.close();
     await workspaces.close();

@@ -27,6 +27,7 @@ test('defaults; empty variables count as unset', () => {
   const expected = {
     jwtSecret: secret,
     defaultScopes: [],
+    repoSync: false,
     requireWorkspaceClaim: false,
     syncStrategy: 'automerge',
     dataDirs: ['./data'],

@@ -107,6 +107,12 @@ export const variables = {
     'false',
     'true or false. Whether the last address in X-Forwarded-For is that of the client: only where each request comes through a proxy that adds it.',
   ),
+  repoSync: defaulted(
+    'ETHERPLY_REPO_SYNC',
+    boolean,
+    'false',
+    'true or false. Whether clients of automerge-repo can connect, at `/v1/repo`: an early version of it.',
+  ),
   maxOpsPerSecond: unlimitable(
     'ETHERPLY_MAX_OPS_PER_SECOND',
     'ops',

@@ -29,6 +29,14 @@ export class Gate {
   }
 
   /**
+   * For what says later which workspaces it is about: each is to be held against `mayOpen`.
+   * @throws HttpError `unauthorized`, or `permission_denied`
+   */
+  admitToSome(request: RequestFacts, scope: Scope): Promise<Access> {
+    return this.#grant(request, scope);
+  }
+
+  /**
    * For what is about the pod as a whole: a token for some workspaces says nothing about the others.
    * @throws HttpError `unauthorized`, or `permission_denied`
    */

@@ -16,6 +16,7 @@ import { BusyError } from '../workspace/workspaces.ts';
 import type { Certificate } from './certificate.ts';
 import type { ControlRoutes } from './control-routes.ts';
 import type { Gate } from './gate.ts';
+import type { RepoRoute } from './repo-route.ts';
 import { HttpError, Reply, readBody, readRequest } from './request.ts';
 import type { PodRequest, Route } from './route.ts';
 import type { Sockets } from './sockets.ts';
@@ -38,6 +39,8 @@ interface Options {
   readonly gate: Gate;
   readonly routes: readonly Route[];
   readonly syncRoute: SyncRoute;
+  /** Undefined: there are none. */
+  readonly repoRoute: RepoRoute | undefined;
   readonly sockets: Sockets;
   /** Undefined: there are none. */
   readonly controlRoutes: ControlRoutes | undefined;
@@ -119,7 +122,7 @@ export class Server {
   }
 
   #register(app: TemplatedApp): void {
-    const { routes, syncRoute, controlRoutes, metricsText, metricsType, description } = this.#options;
+    const { routes, syncRoute, repoRoute, controlRoutes, metricsText, metricsType, description } = this.#options;
     const replyTo = (res: HttpResponse) => new Reply(res);
     app.get('/healthz', (res) => new Reply(res).json('{"status":"ok"}'));
     app.get('/readyz', (res) => this.#ready(new Reply(res)));
@@ -133,6 +136,7 @@ export class Server {
       app[method](route.path.replace('{id}', ':id'), (res, req) => this.#answer(route, res, req));
     }
     syncRoute.register(app, replyTo);
+    repoRoute?.register(app, replyTo);
     controlRoutes?.register(app);
     app.any('/*', (res) => new Reply(res).error('not_found', 'there is no such route'));
   }

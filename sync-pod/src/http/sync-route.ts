@@ -1,4 +1,4 @@
-import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t, WebSocket } from 'uWebSockets.js';
+import type { HttpResponse, TemplatedApp, us_socket_context_t, WebSocket } from 'uWebSockets.js';
 import { randomUUID } from 'node:crypto';
 import { CLOSE, type WorkspaceId } from '@etherply/protocol';
 import type { Logger } from 'pino';
@@ -7,6 +7,7 @@ import type { Presence } from '../presence/presence.ts';
 import { Session, type SessionLimits, type SessionObserver, type SessionSocket } from '../session/session.ts';
 import type { Workspaces } from '../workspace/workspaces.ts';
 import type { Admission } from './admission.ts';
+import { addressOf } from './client-address.ts';
 import type { CorkAnchor } from './cork-anchor.ts';
 import { type Gate, SUBPROTOCOL } from './gate.ts';
 import { HttpError, type Reply, type RequestFacts, readRequest } from './request.ts';
@@ -73,7 +74,7 @@ export class SyncRoute {
           extensions: req.getHeader('sec-websocket-extensions'),
           context,
         };
-        const address = this.#addressOf(res, req);
+        const address = addressOf(res, req, this.#options.trustProxy);
         const facts = readRequest(req);
         const reply = replyTo(res);
         void this.#connect(app, facts, address).then(
@@ -103,17 +104,6 @@ export class SyncRoute {
         this.#options.closed({ workspaceId, userId, sessionId }, code);
       },
     });
-  }
-
-  #addressOf(res: HttpResponse, req: HttpRequest): string {
-    let forwarded: string | undefined;
-    // Each proxy adds the address that it was called from, some in a line of their own: only the last one is the word of ours.
-    if (this.#options.trustProxy) {
-      req.forEach((name, value) => {
-        if (name === 'x-forwarded-for') forwarded = value.split(',').at(-1)?.trim();
-      });
-    }
-    return forwarded || Buffer.from(res.getRemoteAddressAsText()).toString();
   }
 
   async #connect(app: TemplatedApp, facts: RequestFacts, address: string): Promise<Connection> {

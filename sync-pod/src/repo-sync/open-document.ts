@@ -1,0 +1,149 @@
+import { decodeSyncMessage, encodeSyncMessage, initSyncState, type SyncState } from '@automerge/automerge';
+import type { AutomergeStrategy } from '../strategy/automerge/automerge-strategy.ts';
+import { cutChunks, isChange } from '../strategy/automerge/change-header.ts';
+import type { HistoryWork } from '../strategy/history.ts';
+import type { Author } from '../strategy/strategy.ts';
+import type { Outcome } from '../workspace/submission.ts';
+import type { Workspace } from '../workspace/workspace.ts';
+
+interface Edge {
+  readonly author: Author;
+  /** What it writes is taken. */
+  readonly mayWrite: () => boolean;
+  readonly historyWork: HistoryWork;
+  readonly send: (message: Uint8Array) => void;
+  /** There is nothing here. */
+  readonly unavailable: () => void;
+  /** The client is to connect again: what it sent may not be here. */
+  readonly interrupted: () => void;
+  /** It sent what cannot be read. */
+  readonly broken: (why: string) => void;
+  /** So many changes came in. */
+  readonly changes: (count: number, bytes: number) => void;
+}
+
+/** One document of one connection: what its client says of it, and what it is told. */
+export class OpenDocument {
+  readonly #workspace: Workspace;
+  readonly #edge: Edge;
+  readonly #unwatch: () => void;
+  #strategy: AutomergeStrategy | undefined;
+  #peer: SyncState = initSyncState();
+  #heard: { readonly data: Uint8Array; readonly isRequest: boolean }[] = [];
+  #isBehind = false;
+  #isRunning = false;
+  #isClosed = false;
+
+  constructor(workspace: Workspace, edge: Edge) {
+    this.#workspace = workspace;
+    this.#edge = edge;
+    this.#unwatch = workspace.watch(() => this.#changed());
+  }
+
+  hear(data: Uint8Array, isRequest: boolean): void {
+    this.#heard.push({ data, isRequest });
+    this.#run();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#unwatch();
+  }
+
+  #changed(): void {
+    this.#isBehind = true;
+    this.#run();
+  }
+
+  #run(): void {
+    if (this.#isRunning || this.#isClosed) return;
+    this.#isRunning = true;
+    void this.#work()
+      .catch(() => this.#edge.interrupted()) // the workspace has told of what is wrong with it
+      .finally(() => {
+        this.#isRunning = false;
+        if (this.#heard.length > 0 || this.#isBehind) this.#run();
+      });
+  }
+
+  async #work(): Promise<void> {
+    const strategy = await this.#workspace.whole();
+    if (this.#isClosed) return;
+    this.#isBehind = false;
+    if (strategy === undefined) {
+      this.#heard = [];
+      return this.#edge.unavailable();
+    }
+    // What was told of another state says nothing of this one.
+    if (this.#strategy !== undefined && this.#strategy !== strategy) return this.#edge.interrupted();
+    this.#strategy = strategy;
+    for (const { data, isRequest } of this.#heard.splice(0)) {
+      if (!(await this.#take(strategy, data)) || this.#isClosed) return;
+      if (isRequest && strategy.heads().length === 0) this.#edge.unavailable();
+    }
+    if (strategy.heads().length > 0 || this.#peer.theirHeads !== null) this.#tell(strategy);
+  }
+
+  #tell(strategy: AutomergeStrategy): void {
+    for (;;) {
+      const [peer, message] = strategy.tell(this.#peer);
+      this.#peer = peer;
+      if (message === null) return;
+      this.#edge.send(this.#edge.mayWrite() ? message : askingNothing(message));
+    }
+  }
+
+  /** @returns false where nothing more is to be taken */
+  async #take(strategy: AutomergeStrategy, data: Uint8Array): Promise<boolean> {
+    let changes: readonly Uint8Array[];
+    try {
+      changes = decodeSyncMessage(data).changes;
+    } catch {
+      return this.#refuse('a message of a document cannot be read');
+    }
+    const mayWrite = this.#edge.mayWrite();
+    if (changes.length > 0 && mayWrite) {
+      const taken = await this.#merge(strategy, changes, data.length);
+      if (taken !== true) return taken === false ? false : this.#refuse(taken);
+    }
+    const message = mayWrite ? data : encodeSyncMessage({ ...decodeSyncMessage(data), changes: [] });
+    this.#peer = strategy.hear(this.#peer, message);
+    return true;
+  }
+
+  /** @returns false: it is to come again; a text: it is refused for good */
+  async #merge(strategy: AutomergeStrategy, brought: readonly Uint8Array[], bytes: number): Promise<boolean | string> {
+    const changes: Uint8Array[] = [];
+    try {
+      for (const chunk of brought.flatMap((one) => [...cutChunks(one)])) {
+        if (isChange(chunk)) changes.push(chunk);
+        else {
+          const history = { base: [], packed: chunk, rest: new Uint8Array() };
+          const records = await this.#edge.historyWork.records('automerge', history);
+          for (const { data } of records) changes.push(data);
+        }
+      }
+      if (changes.some((change) => strategy.isForged(change))) return 'a change says that somebody else made it';
+    } catch {
+      return 'a change of a document cannot be read';
+    }
+    this.#edge.changes(changes.length, bytes);
+    const outcome: Outcome = await this.#workspace.merge(changes, this.#edge.author);
+    if (outcome.ok) return true;
+    if (outcome.code === 'unavailable') {
+      this.#edge.interrupted();
+      return false;
+    }
+    return outcome.message;
+  }
+
+  #refuse(why: string): false {
+    this.#edge.broken(why);
+    return false;
+  }
+}
+
+/** A message without what is asked of a peer whose changes are not taken: it would send them for ever. */
+function askingNothing(message: Uint8Array): Uint8Array {
+  return encodeSyncMessage({ ...decodeSyncMessage(message), need: [] });
+}

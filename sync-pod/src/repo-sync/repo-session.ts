@@ -1,0 +1,200 @@
+import { CLOSE, type ErrorCode, parseWorkspaceId, type WorkspaceId } from '@etherply/protocol';
+import { type Access, mayOpen } from '../auth/access.ts';
+import { TokenBucket } from '../limits/token-bucket.ts';
+import type { HistoryWork } from '../strategy/history.ts';
+import type { Workspaces } from '../workspace/workspaces.ts';
+import {
+  type ClientMessage,
+  decodeClientMessage,
+  type EphemeralMessage,
+  encodeMessage,
+  PROTOCOL_VERSION,
+  type ServerMessage,
+} from './message.ts';
+import { OpenDocument } from './open-document.ts';
+import type { Peer, Peers } from './peers.ts';
+
+/** Documents that one connection may have open. */
+const MAX_DOCUMENTS = 1000;
+
+/** The socket behind a session. */
+export interface RepoSocket {
+  send(frame: Uint8Array): void;
+  close(code: number, reason: string): void;
+}
+
+interface RepoSessionOptions {
+  /** What this pod is called among peers. */
+  readonly podName: string;
+  readonly userId: string;
+  readonly access: Access;
+  /** The only workspace that it may have; undefined: any that its token is for. */
+  readonly only: WorkspaceId | undefined;
+  readonly workspaces: Pick<Workspaces, 'acquire' | 'release'>;
+  readonly peers: Peers;
+  readonly historyWork: HistoryWork;
+  readonly limits: { readonly opsPerSecond: number; readonly opsBurst: number };
+  /** Ops and bytes of a workspace came in. */
+  readonly submitted: (workspace: WorkspaceId, ops: number, bytes: number) => void;
+  readonly rejected: (reason: ErrorCode) => void;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+}
+
+/** One connection of an automerge-repo client: https://github.com/automerge/automerge-repo, protocol version 1. */
+export class RepoSession implements Peer {
+  readonly #options: RepoSessionOptions;
+  readonly #rate: TokenBucket;
+  /** Those that are being opened are undefined as yet. */
+  readonly #documents = new Map<WorkspaceId, Promise<OpenDocument | undefined>>();
+  #socket: RepoSocket | undefined;
+  /** What the client calls itself. */
+  #peerId: string | undefined;
+
+  constructor(options: RepoSessionOptions) {
+    this.#options = options;
+    const { opsPerSecond, opsBurst } = options.limits;
+    this.#rate = new TokenBucket(opsPerSecond, opsBurst, options.now());
+  }
+
+  /** Unix seconds at which the token ends, or undefined where it does not. */
+  get expiresAt(): number | undefined {
+    return this.#options.access.expiresAt;
+  }
+
+  get name(): string | undefined {
+    return this.#peerId && JSON.stringify([this.#options.userId, this.#peerId]);
+  }
+
+  opened(socket: RepoSocket): void {
+    this.#socket = socket;
+  }
+
+  received(frame: Uint8Array): void {
+    const message = decodeClientMessage(frame);
+    if (message === undefined) this.close(CLOSE.badFrames, 'a frame is no message of automerge-repo');
+    else if (!this.#rate.take(1, this.#options.now())) this.close(CLOSE.tooFast, 'too fast');
+    else if (message.type === 'join') this.#join(message);
+    else if (this.#peerId === undefined) this.close(CLOSE.badFrames, 'the first message is to be join');
+    else if (message.type === 'leave') this.close(1000, '');
+    else if (message.type === 'sync' || message.type === 'request') this.#sync(message);
+    else if (message.type === 'ephemeral') this.#say(message);
+  }
+
+  hear(message: EphemeralMessage): void {
+    this.#socket?.send(encodeMessage({ ...message, targetId: this.#peerId ?? '' }));
+  }
+
+  replaced(): void {
+    this.close(1000, 'the client has connected again');
+  }
+
+  expire(): void {
+    this.close(CLOSE.tokenExpired, 'the token has ended');
+  }
+
+  close(code: number, reason: string): void {
+    this.#socket?.close(code, reason);
+  }
+
+  /** The socket is closed. */
+  closed(): void {
+    this.#socket = undefined;
+    this.#options.peers.leave(this);
+    for (const [id, opening] of this.#documents) {
+      this.#options.peers.close(id, this);
+      void opening.then((document) => {
+        if (document === undefined) return;
+        document.close();
+        this.#options.workspaces.release(id);
+      });
+    }
+    this.#documents.clear();
+  }
+
+  #join({ senderId, supportedProtocolVersions }: Extract<ClientMessage, { type: 'join' }>): void {
+    const isFirst = this.#peerId === undefined;
+    this.#peerId = senderId;
+    if (!supportedProtocolVersions.includes(PROTOCOL_VERSION)) {
+      this.#send({ type: 'error', message: `this server speaks version ${PROTOCOL_VERSION} of the protocol` });
+      this.close(1000, 'no common version of the protocol');
+      return;
+    }
+    if (isFirst && this.name !== undefined) this.#options.peers.join(this.name, this);
+    // It keeps what it is given: a client need not look elsewhere.
+    const peerMetadata = { isEphemeral: false, storageId: this.#options.podName };
+    this.#send({ type: 'peer', peerMetadata, selectedProtocolVersion: PROTOCOL_VERSION });
+  }
+
+  #sync({ type, documentId, data }: Extract<ClientMessage, { type: 'sync' | 'request' }>): void {
+    const id = this.#permitted(documentId);
+    const opening = id && (this.#documents.get(id) ?? this.#begin(id));
+    if (opening === undefined) this.#unavailable(documentId);
+    else void opening.then((document) => document?.hear(data, type === 'request'));
+  }
+
+  #begin(id: WorkspaceId): Promise<OpenDocument | undefined> | undefined {
+    if (this.#documents.size >= MAX_DOCUMENTS) return undefined;
+    const opening = this.#open(id);
+    this.#documents.set(id, opening);
+    return opening;
+  }
+
+  /** @returns the document, or undefined where the connection ends, too */
+  async #open(id: WorkspaceId): Promise<OpenDocument | undefined> {
+    const { workspaces, peers, access, userId, historyWork, submitted, rejected } = this.#options;
+    try {
+      const workspace = await workspaces.acquire(id);
+      if (this.#socket === undefined) {
+        workspaces.release(id);
+        return undefined;
+      }
+      peers.open(id, this);
+      return new OpenDocument(workspace, {
+        author: { userId, scopes: access.scopes, claims: access.claims },
+        mayWrite: () => access.scopes.has('write') && workspace.state.settings.read_only !== true,
+        historyWork,
+        send: (data) => this.#send({ type: 'sync', documentId: id, data }),
+        unavailable: () => this.#unavailable(id),
+        interrupted: () => this.#interrupted(),
+        broken: (why) => {
+          rejected('bad_request');
+          this.close(CLOSE.badFrames, why);
+        },
+        changes: (count, bytes) => {
+          submitted(id, count, bytes);
+          const now = this.#options.now();
+          if (!this.#rate.take(count, now) || !workspace.rate.take(count, now)) this.close(CLOSE.tooFast, 'too fast');
+        },
+      });
+    } catch {
+      this.#interrupted(); // the shard, or NATS, is away
+      return undefined;
+    }
+  }
+
+  #say(message: EphemeralMessage): void {
+    const id = this.#permitted(message.documentId);
+    if (id !== undefined && this.#documents.has(id)) this.#options.peers.say(id, message, this);
+  }
+
+  /** The workspace of a document, where the client may have it. */
+  #permitted(documentId: string): WorkspaceId | undefined {
+    const { only, access } = this.#options;
+    const id = parseWorkspaceId(documentId);
+    return id !== undefined && (only === undefined || only === id) && mayOpen(access, id) ? id : undefined;
+  }
+
+  #interrupted(): void {
+    this.close(CLOSE.restart, JSON.stringify({ retry_after_ms: 1000 }));
+  }
+
+  #unavailable(documentId: string): void {
+    this.#send({ type: 'doc-unavailable', documentId });
+  }
+
+  #send(message: ServerMessage): void {
+    const { podName } = this.#options;
+    this.#socket?.send(encodeMessage({ ...message, senderId: podName, targetId: this.#peerId ?? '' }));
+  }
+}
