@@ -7,7 +7,7 @@ import type { LogEntry, Write } from '../storage/shard.ts';
 import { AutomergeStrategy } from '../strategy/automerge/automerge-strategy.ts';
 import type { HistoryWork } from '../strategy/history.ts';
 import type { Author, Plan, Strategy } from '../strategy/strategy.ts';
-import { Absorption } from './absorption.ts';
+import type { Absorption } from './absorption.ts';
 import { announcementOf, announceTurn, SYSTEM_USER } from './announcement.ts';
 import type { Broadcaster } from './broadcaster.ts';
 import type { Change } from './change.ts';
@@ -17,6 +17,7 @@ import { Deliveries } from './delivery.ts';
 import { encodeEnvelope } from './envelope.ts';
 import type { Home } from './home.ts';
 import { Intake } from './intake.ts';
+import { Merging } from './merging.ts';
 import { Order } from './order.ts';
 import type { WorkspaceQuota } from './quota.ts';
 import { Replica, type Replication } from './replica.ts';
@@ -100,6 +101,7 @@ export class Workspace implements Committer {
   readonly #turns: Turns;
   /** Made when it is needed: most workspaces never do. */
   #madeOrder: Order | undefined;
+  #madeMerging: Merging | undefined;
 
   constructor(id: WorkspaceId, stored: Stored, edge: Edge) {
     this.id = id;
@@ -307,7 +309,7 @@ export class Workspace implements Committer {
     if (strategy.isComplete) return strategy;
     await new Promise<void>((resolve, reject) => {
       const work = async () => {
-        await this.#complete();
+        await this.#merging.complete();
         resolve();
       };
       this.#turns.enqueue({ work, refuse: reject });
@@ -324,7 +326,7 @@ export class Workspace implements Committer {
         return;
       }
       this.#turns.enqueue({
-        work: () => this.#merge(changes, author, settle),
+        work: () => this.#merging.merge(changes, author, settle),
         refuse: () => settle(UNAVAILABLE),
       });
     });
@@ -513,54 +515,43 @@ export class Workspace implements Committer {
     this.#compactWhereDue();
   }
 
-  async #merge(changes: readonly Uint8Array[], author: Author, settle: (outcome: Outcome) => void): Promise<void> {
-    await this.#complete();
-    const { epoch, settings, strategy } = this.#state;
-    if (settings.read_only === true)
-      return settle({ ok: false, code: 'permission_denied', message: 'the workspace is read-only' });
-    const { maxKeys, maxBytes } = this.#edge.limits;
-    if (strategy.size.keys > maxKeys || strategy.size.bytes > maxBytes) {
-      return settle({ ok: false, code: 'quota_exceeded', message: 'the workspace is full' });
-    }
-    const absorption = new Absorption(this.id, this.#state);
-    const ops = [{ user: author.userId, id: null, fingerprint: 0, timestamp: null }];
-    for (const data of changes) {
-      const envelope = { kind: strategy.name, epoch, time: this.#edge.now(), data, ops };
-      await absorption.take(envelope, encodeEnvelope(envelope));
-    }
-    const done = () => settle({ ok: true, heads: strategy.heads() });
-    if (absorption.records.length === 0) return done();
-    await this.#turns.commit(this.#mergedStep(absorption, author, done));
-  }
-
-  #mergedStep(absorption: Absorption, { userId }: Author, done: () => void): Pick<Step, 'writes' | 'committed'> {
-    const { records } = absorption;
-    const writes: Write[] = records.map((record) => ({ kind: 'record', ...record }));
-    writes.push(...(this.#replica?.writes(this.#state.position, true) ?? []));
-    const committed = () => {
-      for (const record of records) {
-        this.#state.advanced(record);
-        this.#replica?.publish(record);
-      }
-      const { position, strategy } = this.#state;
-      const isDue = this.durability === 'local' || this.#replica?.outbox.isPublished(position) === true;
-      this.#deliveries.add(position, isDue, () => {
+  get #merging(): Merging {
+    const workspace = this;
+    this.#madeMerging ??= new Merging({
+      id: this.id,
+      get state() {
+        return workspace.#state;
+      },
+      get replica() {
+        return workspace.#replica;
+      },
+      get intake() {
+        return workspace.#intake;
+      },
+      quota: this.#edge.limits,
+      now: this.#edge.now,
+      commit: (step) => this.#turns.commit(step),
+      committed: (records, deliver) => this.#merged(records, deliver),
+      announce: (absorption, { userId }) => {
         absorption.announce(this.#edge.broadcaster);
-        this.#edge.updated?.(this.id, { ops: records.length, heads: strategy.heads(), users: [userId] });
+        const { length } = absorption.records;
+        this.#edge.updated?.(this.id, { ops: length, heads: this.strategy.heads(), users: [userId] });
         this.#changed();
-        done();
-      });
-      this.#compactWhereDue();
-      if (this.#isRollupDue) this.#edge.rollUp(this);
-    };
-    return { writes, committed };
+      },
+    });
+    return this.#madeMerging;
   }
 
-  /** The strategy has the whole document. */
-  async #complete(): Promise<void> {
-    await this.#intake?.takeAll();
-    const { strategy } = this.#state;
-    if (strategy instanceof AutomergeStrategy && !strategy.isComplete) await this.#state.complete(this.id);
+  #merged(records: readonly LogEntry[], deliver: () => void): void {
+    for (const record of records) {
+      this.#state.advanced(record);
+      this.#replica?.publish(record);
+    }
+    const { position } = this.#state;
+    const isDue = this.durability === 'local' || this.#replica?.outbox.isPublished(position) === true;
+    this.#deliveries.add(position, isDue, deliver);
+    this.#compactWhereDue();
+    if (this.#isRollupDue) this.#edge.rollUp(this);
   }
 
   #changed(): void {

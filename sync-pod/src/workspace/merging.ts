@@ -1,0 +1,87 @@
+import type { WorkspaceId } from '@etherply/protocol';
+import type { LogEntry, Write } from '../storage/shard.ts';
+import { AutomergeStrategy } from '../strategy/automerge/automerge-strategy.ts';
+import type { Author } from '../strategy/strategy.ts';
+import { Absorption } from './absorption.ts';
+import { encodeEnvelope } from './envelope.ts';
+import type { Intake } from './intake.ts';
+import type { WorkspaceQuota } from './quota.ts';
+import type { Replica } from './replica.ts';
+import type { Step } from './step.ts';
+import type { Outcome } from './submission.ts';
+import type { WorkspaceState } from './workspace-state.ts';
+
+/** The workspace that changes are taken into; nothing else happens to it meanwhile. */
+interface Target {
+  readonly id: WorkspaceId;
+  readonly state: WorkspaceState;
+  readonly replica: Replica | undefined;
+  readonly intake: Intake | undefined;
+  readonly quota: WorkspaceQuota;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  readonly commit: (step: Pick<Step, 'writes' | 'committed'>) => Promise<void>;
+  /** These are durable here; calls `deliver` when they are as durable as an ack says. */
+  readonly committed: (records: readonly LogEntry[], deliver: () => void) => void;
+  /** Tells everyone. */
+  readonly announce: (absorption: Absorption, author: Author) => void;
+}
+
+/** Takes changes of a client's own document into a workspace. */
+export class Merging {
+  readonly #target: Target;
+
+  constructor(target: Target) {
+    this.#target = target;
+  }
+
+  /** The strategy has the whole document, where it is of the kind that can. @throws StreamUnavailableError, NotCommittedError */
+  async complete(): Promise<void> {
+    await this.#target.intake?.takeAll();
+    const { id, state } = this.#target;
+    if (state.strategy instanceof AutomergeStrategy && !state.strategy.isComplete) await state.complete(id);
+  }
+
+  /** Those that are in already have no effect. @param settle called when the others are as durable as an ack says, or are refused */
+  async merge(changes: readonly Uint8Array[], author: Author, settle: (outcome: Outcome) => void): Promise<void> {
+    await this.complete();
+    const { id, state, replica, now, commit, committed, announce } = this.#target;
+    const { epoch, strategy } = state;
+    const refusal = this.#refusal();
+    if (refusal !== undefined) {
+      settle(refusal);
+      return;
+    }
+    const absorption = new Absorption(id, state);
+    const ops = [{ user: author.userId, id: null, fingerprint: 0, timestamp: null }];
+    for (const data of changes) {
+      const envelope = { kind: strategy.name, epoch, time: now(), data, ops };
+      await absorption.take(envelope, encodeEnvelope(envelope));
+    }
+    const { records } = absorption;
+    const done = () => settle({ ok: true, heads: strategy.heads() });
+    if (records.length === 0) {
+      done();
+      return;
+    }
+    const writes: Write[] = records.map((record) => ({ kind: 'record', ...record }));
+    writes.push(...(replica?.writes(state.position, true) ?? []));
+    const deliver = () => {
+      announce(absorption, author);
+      done();
+    };
+    await commit({ writes, committed: () => committed(records, deliver) });
+  }
+
+  /** What changes add cannot be known before: a workspace that is beyond its quota takes no more. */
+  #refusal(): Outcome | undefined {
+    const { state, quota } = this.#target;
+    const { size } = state.strategy;
+    if (state.settings.read_only === true) {
+      return { ok: false, code: 'permission_denied', message: 'the workspace is read-only' };
+    }
+    if (size.keys <= quota.maxKeys && size.bytes <= quota.maxBytes) return undefined;
+    const message = `a workspace may have ${quota.maxKeys} keys and ${quota.maxBytes} bytes`;
+    return { ok: false, code: 'quota_exceeded', message };
+  }
+}
