@@ -58,8 +58,8 @@ async function main([what = '', ...args]: readonly string[]): Promise<number> {
 async function test(args: readonly string[]): Promise<number> {
   const jest = [process.execPath, '--experimental-vm-modules', '--disable-warning=ExperimentalWarning'] as const;
   const files = [join(SOURCES, 'node_modules/jest/bin/jest.js'), `--config=${join(SOURCES, 'e2e/jest.config.mjs')}`];
-  // The daemons of somebody else's cluster are left alone.
-  if (process.env.KUBECONFIG) return run([...jest, ...files, '--testPathIgnorePatterns=daemons', ...args], process.env);
+  // The daemons of somebody else's cluster are left alone. The flag takes all words after it.
+  if (process.env.KUBECONFIG) return run([...jest, ...files, ...args, '--testPathIgnorePatterns=daemons'], process.env);
   try {
     const sandbox = await up(SOURCES, interruption.signal);
     const images = { REGISTRY: LOCAL_REGISTRY, TAG, NEXT_TAG: OTHER_TAG, HAPROXY_IMAGE, NATS_IMAGE };
