@@ -19,7 +19,7 @@ describe.each(['limits', 'interest'])('a cluster with three NATS servers and ret
   afterAll(() => cluster.remove());
 
   test('loses nothing when one of them is killed', async () => {
-    await whileClientsWrite(`8 one of three NATS killed, ${retention}`, cluster, async (load) => {
+    await whileClientsWrite(`8 one of three NATS killed with ${retention}`, cluster, async (load) => {
       const [victim] = await cluster.pods('nats');
       if (victim === undefined) throw new Error('there is no NATS pod');
       await cluster.kubectl('delete', 'pod', victim.name, '--force', '--grace-period=0');
