@@ -205,6 +205,7 @@ async function main(config: Config): Promise<void> {
               limits,
               submitted,
               rejected,
+              failed: (error) => logger.error({ err: error }, 'something is wrong with a connection of automerge-repo'),
               now,
             }),
           received: (bytes) => metrics.bytesIn.inc(bytes),

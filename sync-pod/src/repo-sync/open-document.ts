@@ -3,6 +3,7 @@ import type { AutomergeStrategy } from '../strategy/automerge/automerge-strategy
 import { cutChunks, isChange } from '../strategy/automerge/change-header.ts';
 import type { HistoryWork } from '../strategy/history.ts';
 import type { Author } from '../strategy/strategy.ts';
+import { isPassingError } from '../workspace/passing-error.ts';
 import type { Outcome } from '../workspace/submission.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 
@@ -16,11 +17,16 @@ interface Edge {
   readonly unavailable: () => void;
   /** The client is to connect again: what it sent may not be here. */
   readonly interrupted: () => void;
+  /** Something that should not happen has happened. */
+  readonly failed: (error: unknown) => void;
   /** It sent what cannot be read. */
   readonly broken: (why: string) => void;
   /** So many changes came in. */
   readonly changes: (count: number, bytes: number) => void;
 }
+
+/** What waits while the workspace is busy; a client that sends more is to come again. */
+const MAX_HEARD_BYTES = 128 * 1024 * 1024;
 
 /** One document of one connection: what its client says of it, and what it is told. */
 export class OpenDocument {
@@ -30,6 +36,7 @@ export class OpenDocument {
   #strategy: AutomergeStrategy | undefined;
   #peer: SyncState = initSyncState();
   #heard: { readonly data: Uint8Array; readonly isRequest: boolean }[] = [];
+  #heardBytes = 0;
   #isBehind = false;
   #isRunning = false;
   #isClosed = false;
@@ -41,6 +48,11 @@ export class OpenDocument {
   }
 
   hear(data: Uint8Array, isRequest: boolean): void {
+    this.#heardBytes += data.length;
+    if (this.#heardBytes > MAX_HEARD_BYTES) {
+      this.#edge.interrupted();
+      return;
+    }
     this.#heard.push({ data, isRequest });
     this.#run();
   }
@@ -59,7 +71,10 @@ export class OpenDocument {
     if (this.#isRunning || this.#isClosed) return;
     this.#isRunning = true;
     void this.#work()
-      .catch(() => this.#edge.interrupted()) // the workspace has told of what is wrong with it
+      .catch((error: unknown) => {
+        if (!isPassingError(error)) this.#edge.failed(error);
+        this.#edge.interrupted();
+      })
       .finally(() => {
         this.#isRunning = false;
         if (this.#heard.length > 0 || this.#isBehind) this.#run();
@@ -72,12 +87,15 @@ export class OpenDocument {
     this.#isBehind = false;
     if (strategy === undefined) {
       this.#heard = [];
+      this.#heardBytes = 0;
       return this.#edge.unavailable();
     }
     // What was told of another state says nothing of this one.
     if (this.#strategy !== undefined && this.#strategy !== strategy) return this.#edge.interrupted();
     this.#strategy = strategy;
-    for (const { data, isRequest } of this.#heard.splice(0)) {
+    for (let next = this.#heard.shift(); next !== undefined; next = this.#heard.shift()) {
+      const { data, isRequest } = next;
+      this.#heardBytes -= data.length;
       if (!(await this.#take(strategy, data)) || this.#isClosed) return;
       if (isRequest && strategy.heads().length === 0) this.#edge.unavailable();
     }

@@ -2,6 +2,7 @@ import { CLOSE, type ErrorCode, parseWorkspaceId, type WorkspaceId } from '@ethe
 import { type Access, mayOpen } from '../auth/access.ts';
 import { TokenBucket } from '../limits/token-bucket.ts';
 import type { HistoryWork } from '../strategy/history.ts';
+import { isPassingError } from '../workspace/passing-error.ts';
 import type { Workspaces } from '../workspace/workspaces.ts';
 import {
   type ClientMessage,
@@ -37,6 +38,8 @@ interface RepoSessionOptions {
   /** Ops and bytes of a workspace came in. */
   readonly submitted: (workspace: WorkspaceId, ops: number, bytes: number) => void;
   readonly rejected: (reason: ErrorCode) => void;
+  /** Something that should not happen has happened. */
+  readonly failed: (error: unknown) => void;
   /** Unix milliseconds. */
   readonly now: () => number;
 }
@@ -142,7 +145,7 @@ export class RepoSession implements Peer {
 
   /** @returns the document, or undefined where the connection ends, too */
   async #open(id: WorkspaceId): Promise<OpenDocument | undefined> {
-    const { workspaces, peers, access, userId, historyWork, submitted, rejected } = this.#options;
+    const { workspaces, peers, access, userId, historyWork, submitted, rejected, failed } = this.#options;
     try {
       const workspace = await workspaces.acquire(id);
       if (this.#socket === undefined) {
@@ -157,6 +160,7 @@ export class RepoSession implements Peer {
         send: (data) => this.#send({ type: 'sync', documentId: id, data }),
         unavailable: () => this.#unavailable(id),
         interrupted: () => this.#interrupted(),
+        failed,
         broken: (why) => {
           rejected('bad_request');
           this.close(CLOSE.badFrames, why);
@@ -167,8 +171,9 @@ export class RepoSession implements Peer {
           if (!this.#rate.take(count, now) || !workspace.rate.take(count, now)) this.close(CLOSE.tooFast, 'too fast');
         },
       });
-    } catch {
-      this.#interrupted(); // the shard, or NATS, is away
+    } catch (error) {
+      if (!isPassingError(error)) failed(error);
+      this.#interrupted();
       return undefined;
     }
   }
