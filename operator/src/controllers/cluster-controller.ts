@@ -41,6 +41,8 @@ interface Parts {
 
 /** Nobody tells when a pod has handed over what it has. */
 const WAITING_MS = 1000;
+/** What was planned for an object that has changed since is planned again when that is seen, or else after so long. */
+const LATE_MS = 1000;
 /** Nor when a Secret comes, or NATS answers. */
 const UNWELL_MS = 5000;
 
@@ -93,7 +95,9 @@ export class ClusterController {
     const observation = await observer.observe(key, cluster, secrets, stream);
     const plan = this.#planOf(observation, applied.of(key));
     if (!paused) await streams.releaseGonePods(observation.facts, object, secrets, natsAddresses);
-    const failures = await effects.carryOut(cluster, plan.actions, controlToken(cluster, secrets));
+    const { failures, isLate } = await effects.carryOut(cluster, plan.actions, controlToken(cluster, secrets));
+    // A status would say that this spec has been acted upon.
+    if (isLate) return LATE_MS;
     await this.#tell(observation.facts, plan, failures);
     return this.#waitAfter(observation.facts, plan, failures);
   }

@@ -20,6 +20,19 @@ interface Parts {
   readonly isLeader: () => boolean;
 }
 
+/** What became of actions. */
+interface Outcome {
+  /** What was refused, for a person. */
+  readonly failures: readonly string[];
+  /** Something has not been done, because it was planned for an object that has changed since. */
+  readonly isLate: boolean;
+}
+
+/** What an action is about has changed since it was planned. */
+class LateError extends Error {
+  override readonly name = 'LateError';
+}
+
 /** Does what plans say. */
 export class Effects {
   readonly #parts: Parts;
@@ -31,23 +44,27 @@ export class Effects {
   /**
    * Carries out each action, also after one that was refused.
    * @param token for the pods
-   * @returns what was refused, for a person
    * @throws ApiUnavailableError
    */
-  async carryOut(cluster: Cluster, actions: readonly Action[], token: string | undefined): Promise<readonly string[]> {
+  async carryOut(cluster: Cluster, actions: readonly Action[], token: string | undefined): Promise<Outcome> {
     const failures: string[] = [];
+    let isLate = false;
     for (const action of actions) {
       if (!this.#parts.isLeader()) throw new WriteRefusedError('this operator does not lead any more');
       try {
         await this.#carryOut(cluster, action, token);
       } catch (error) {
+        if (error instanceof LateError) {
+          isLate = true;
+          continue;
+        }
         const failure = refusalOf(error, action);
         if (failure === undefined) throw error;
         failures.push(failure);
         this.#parts.told.failed(cluster, failure);
       }
     }
-    return failures;
+    return { failures, isLate };
   }
 
   async #carryOut(cluster: Cluster, action: Action, token: string | undefined): Promise<void> {
@@ -107,7 +124,7 @@ export class Effects {
       found = await client.apply({ ...object, metadata: { ...object.metadata, ...resourceVersion } });
     } catch (error) {
       // It has changed since it was seen, and is looked at again as soon as that is seen.
-      if (onlyAs !== undefined && error instanceof ApiError && error.isConflict) return;
+      if (onlyAs !== undefined && error instanceof ApiError && error.isConflict) throw new LateError();
       throw error;
     }
     applied.add(keyOf(cluster), object, found);

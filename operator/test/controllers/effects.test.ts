@@ -47,14 +47,14 @@ test('a StatefulSet that has changed since it was seen keeps its pods, and nothi
     onlyAs: seen.metadata.resourceVersion,
     reason: 'it is seen late',
   } as const;
-  expect(await effects.carryOut(cluster, [late], undefined)).toEqual([]);
+  expect(await effects.carryOut(cluster, [late], undefined)).toEqual({ failures: [], isLate: true });
   expect(await client.get(KINDS.StatefulSet, ref)).toMatchObject({ spec: { replicas: 4 } });
   expect(applied.of(`${namespace}/c`).size).toBe(0);
 
   // Its controller changes it, too.
   await until(async () => {
     const onlyAs = (await client.get(KINDS.StatefulSet, ref))?.metadata.resourceVersion ?? '';
-    expect(await effects.carryOut(cluster, [{ ...late, onlyAs }], undefined)).toEqual([]);
+    expect(await effects.carryOut(cluster, [{ ...late, onlyAs }], undefined)).toMatchObject({ failures: [] });
     return applied.of(`${namespace}/c`).size === 1;
   });
   expect(await client.get(KINDS.StatefulSet, ref)).toMatchObject({ spec: { replicas: 2 } });
