@@ -200,6 +200,7 @@ async function main(config: Config): Promise<void> {
               ...facts,
               podName,
               workspaces,
+              enterWorkspace: (workspace) => admission.enterWorkspace(workspace),
               peers,
               historyWork: historyWorkers,
               limits,

@@ -139,7 +139,6 @@ export class RepoRoute {
       const { workspace, access } = isForOne
         ? await gate.admit(facts, 'read')
         : { workspace: undefined, access: await gate.admitToSome(facts, 'read') };
-      if (workspace !== undefined) given.push(admission.enterWorkspace(workspace));
       if (isDraining()) throw new HttpError('unavailable', 'this pod is draining: connect again');
       const userId = gate.userOf(facts, access, randomUUID());
       return { session: sessionOf({ userId, access, only: workspace }), release };

@@ -125,7 +125,11 @@ export class OpenDocument {
       if (taken !== true) return taken === false ? false : this.#refuse(taken);
     }
     const message = mayWrite ? data : encodeSyncMessage({ ...decodeSyncMessage(data), changes: [] });
-    this.#peer = strategy.hear(this.#peer, message);
+    try {
+      this.#peer = strategy.hear(this.#peer, message);
+    } catch {
+      return this.#refuse('a message of a document cannot be taken in');
+    }
     return true;
   }
 
@@ -141,7 +145,12 @@ export class OpenDocument {
           for (const { data } of records) changes.push(data);
         }
       }
-      if (changes.some((change) => strategy.isForged(change))) return 'a change says that somebody else made it';
+      const problem = strategy.judge(changes);
+      if (typeof problem === 'string') return problem;
+      if (problem === null) {
+        this.#edge.interrupted();
+        return false;
+      }
     } catch {
       return 'a change of a document cannot be read';
     }

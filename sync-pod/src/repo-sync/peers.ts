@@ -6,6 +6,8 @@ import type { EphemeralMessage } from './message.ts';
 export interface Peer {
   /** Unset until it has joined. Two of one user under one name are the same client, which has come back. */
   readonly name: string | undefined;
+  /** Whose connection it is. */
+  readonly userId: string;
   hear(message: EphemeralMessage): void;
   /** Another connection has come under its name. */
   replaced(): void;
@@ -45,7 +47,8 @@ export class Peers {
 
   /** Tells all others who have the document open, once. */
   say(document: WorkspaceId, message: EphemeralMessage, from: Peer): void {
-    const session = JSON.stringify([message.senderId, message.sessionId]);
+    // Of each user: nobody can speak in the place of another one, and so silence them.
+    const session = JSON.stringify([document, from.userId, message.senderId, message.sessionId]);
     if (message.count <= (this.#said.get(session) ?? -1)) return;
     this.#said.set(session, message.count);
     for (const peer of this.#byDocument.get(document) ?? []) if (peer !== from) peer.hear(message);

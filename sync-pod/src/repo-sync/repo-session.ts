@@ -3,6 +3,7 @@ import { type Access, mayOpen } from '../auth/access.ts';
 import { TokenBucket } from '../limits/token-bucket.ts';
 import type { HistoryWork } from '../strategy/history.ts';
 import { isPassingError } from '../workspace/passing-error.ts';
+import type { Workspace } from '../workspace/workspace.ts';
 import type { Workspaces } from '../workspace/workspaces.ts';
 import {
   type ClientMessage,
@@ -32,6 +33,8 @@ interface RepoSessionOptions {
   /** The only workspace that it may have; undefined: any that its token is for. */
   readonly only: WorkspaceId | undefined;
   readonly workspaces: Pick<Workspaces, 'acquire' | 'release'>;
+  /** Takes a place among the connections of a workspace; gives what gives it back. @throws where there is none */
+  readonly enterWorkspace: (workspace: WorkspaceId) => () => void;
   readonly peers: Peers;
   readonly historyWork: HistoryWork;
   readonly limits: { readonly opsPerSecond: number; readonly opsBurst: number };
@@ -44,12 +47,18 @@ interface RepoSessionOptions {
   readonly now: () => number;
 }
 
+/** A document, and what gives back all that it takes. */
+interface Opened {
+  readonly document: OpenDocument;
+  readonly close: () => void;
+}
+
 /** One connection of an automerge-repo client: https://github.com/automerge/automerge-repo, protocol version 1. */
 export class RepoSession implements Peer {
   readonly #options: RepoSessionOptions;
   readonly #rate: TokenBucket;
   /** Those that are being opened are undefined as yet. */
-  readonly #documents = new Map<WorkspaceId, Promise<OpenDocument | undefined>>();
+  readonly #documents = new Map<WorkspaceId, Promise<Opened | undefined>>();
   #socket: RepoSocket | undefined;
   /** What the client calls itself. */
   #peerId: string | undefined;
@@ -63,6 +72,10 @@ export class RepoSession implements Peer {
   /** Unix seconds at which the token ends, or undefined where it does not. */
   get expiresAt(): number | undefined {
     return this.#options.access.expiresAt;
+  }
+
+  get userId(): string {
+    return this.#options.userId;
   }
 
   get name(): string | undefined {
@@ -106,11 +119,7 @@ export class RepoSession implements Peer {
     this.#options.peers.leave(this);
     for (const [id, opening] of this.#documents) {
       this.#options.peers.close(id, this);
-      void opening.then((document) => {
-        if (document === undefined) return;
-        document.close();
-        this.#options.workspaces.release(id);
-      });
+      void opening.then((opened) => opened?.close());
     }
     this.#documents.clear();
   }
@@ -133,49 +142,67 @@ export class RepoSession implements Peer {
     const id = this.#permitted(documentId);
     const opening = id && (this.#documents.get(id) ?? this.#begin(id));
     if (opening === undefined) this.#unavailable(documentId);
-    else void opening.then((document) => document?.hear(data, type === 'request'));
+    else void opening.then((opened) => opened?.document.hear(data, type === 'request'));
   }
 
-  #begin(id: WorkspaceId): Promise<OpenDocument | undefined> | undefined {
+  #begin(id: WorkspaceId): Promise<Opened | undefined> | undefined {
     if (this.#documents.size >= MAX_DOCUMENTS) return undefined;
     const opening = this.#open(id);
     this.#documents.set(id, opening);
     return opening;
   }
 
-  /** @returns the document, or undefined where the connection ends, too */
-  async #open(id: WorkspaceId): Promise<OpenDocument | undefined> {
-    const { workspaces, peers, access, userId, historyWork, submitted, rejected, failed } = this.#options;
+  /** @returns undefined where it is not to be had, which the client is told */
+  async #open(id: WorkspaceId): Promise<Opened | undefined> {
+    const { workspaces, peers, failed } = this.#options;
+    const given: (() => void)[] = [];
+    const close = () => {
+      for (const back of given.splice(0)) back();
+    };
+    try {
+      given.push(this.#options.enterWorkspace(id));
+    } catch {
+      this.#documents.delete(id); // there may be room when it asks again; who runs the pod is told of the limit
+      this.#unavailable(id);
+      return undefined;
+    }
     try {
       const workspace = await workspaces.acquire(id);
-      if (this.#socket === undefined) {
-        workspaces.release(id);
-        return undefined;
+      given.push(() => workspaces.release(id));
+      if (this.#socket !== undefined) {
+        peers.open(id, this);
+        const document = this.#documentOf(id, workspace);
+        given.push(() => document.close());
+        return { document, close };
       }
-      peers.open(id, this);
-      return new OpenDocument(workspace, {
-        author: { userId, scopes: access.scopes, claims: access.claims },
-        mayWrite: () => access.scopes.has('write') && workspace.state.settings.read_only !== true,
-        historyWork,
-        send: (data) => this.#send({ type: 'sync', documentId: id, data }),
-        unavailable: () => this.#unavailable(id),
-        interrupted: () => this.#interrupted(),
-        failed,
-        broken: (why) => {
-          rejected('bad_request');
-          this.close(CLOSE.badFrames, why);
-        },
-        changes: (count, bytes) => {
-          submitted(id, count, bytes);
-          const now = this.#options.now();
-          if (!this.#rate.take(count, now) || !workspace.rate.take(count, now)) this.close(CLOSE.tooFast, 'too fast');
-        },
-      });
     } catch (error) {
       if (!isPassingError(error)) failed(error);
       this.#interrupted();
-      return undefined;
     }
+    close();
+    return undefined;
+  }
+
+  #documentOf(id: WorkspaceId, workspace: Workspace): OpenDocument {
+    const { access, userId, historyWork, submitted, rejected, failed } = this.#options;
+    return new OpenDocument(workspace, {
+      author: { userId, scopes: access.scopes, claims: access.claims },
+      mayWrite: () => access.scopes.has('write') && workspace.state.settings.read_only !== true,
+      historyWork,
+      send: (data) => this.#send({ type: 'sync', documentId: id, data }),
+      unavailable: () => this.#unavailable(id),
+      interrupted: () => this.#interrupted(),
+      failed,
+      broken: (why) => {
+        rejected('bad_request');
+        this.close(CLOSE.badFrames, why);
+      },
+      changes: (count, bytes) => {
+        submitted(id, count, bytes);
+        const now = this.#options.now();
+        if (!this.#rate.take(count, now) || !workspace.rate.take(count, now)) this.close(CLOSE.tooFast, 'too fast');
+      },
+    });
   }
 
   #say(message: EphemeralMessage): void {

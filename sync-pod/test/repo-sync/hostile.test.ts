@@ -19,6 +19,10 @@ import { freePort, Pod, token, until } from '../pod.ts';
 const cbor = new Encoder({ useRecords: false, tagUint8Array: false });
 const answer = z.looseObject({ type: z.string() });
 
+interface Nested {
+  in?: Nested;
+}
+
 let pod: Pod;
 beforeEach(async () => {
   pod = await Pod.start({ env: { ETHERPLY_REPO_SYNC: 'true', PORT: await freePort() } });
@@ -47,8 +51,8 @@ class RawClient {
     return client;
   }
 
-  static async joined(senderId = 'raw'): Promise<RawClient> {
-    const client = await RawClient.connect();
+  static async joined(senderId = 'raw', sub = 'alice'): Promise<RawClient> {
+    const client = await RawClient.connect({ sub });
     client.send({ type: 'join', senderId, peerMetadata: {}, supportedProtocolVersions: ['1'] });
     await client.hears('peer');
     return client;
@@ -143,6 +147,8 @@ describe('what no stock client sends', () => {
       'a change with a number that cannot be read',
       () => bringing(getAllChanges(from({ number: 2 ** 60 })), getHeads(from({ number: 2 ** 60 }))),
     ],
+    ['a key that is none', () => bringing(getAllChanges(from({ '': 1 })), [])],
+    ['a key that is too long', () => bringing(getAllChanges(from({ ['k'.repeat(257)]: 1 })), [])],
     [
       'a change that says that the pod made it',
       async () => {
@@ -167,6 +173,67 @@ describe('what no stock client sends', () => {
       await until(async () => (await pod.read(document)).data.text === 'fine');
     }
     good.close();
+  });
+
+  test('values that are nested too deep, in one change or over many, close the connection, and the pod goes on', async () => {
+    const document = id();
+    let doc = init<{ deep: Nested }>();
+    for (let n = 0; n < 30; n += 1) {
+      doc = change(doc, (draft) => {
+        if (n === 0) draft.deep = {};
+        let at = draft.deep;
+        while (at.in !== undefined) at = at.in;
+        for (let level = 0; level < 10; level += 1) {
+          at.in = {};
+          at = at.in;
+        }
+      });
+    }
+    const client = await RawClient.joined();
+    for (const one of getAllChanges(doc)) client.sync(document, bringing([one], []));
+    expect(await client.closed()).toBe(4400);
+    const all = await RawClient.joined();
+    all.sync(id(), bringing(getAllChanges(doc), getHeads(doc)));
+    expect(await all.closed()).toBe(4400);
+    expect((await fetch(pod.url('/healthz'))).status).toBe(200);
+    expect((await pod.read(document)).data).toHaveProperty('deep');
+  });
+
+  test('two changes of one actor under one number close the connection of the second', async () => {
+    const [document, actor] = [id(), '33'.repeat(16)];
+    const [first, second] = ['first', 'second'].map((text) => from({ text }, { actor }));
+    if (first === undefined || second === undefined) throw new Error('there are two');
+    const client = await RawClient.joined();
+    client.sync(document, bringing(getAllChanges(first), getHeads(first)));
+    await until(async () => (await pod.read(document)).data.text === 'first');
+    client.sync(document, bringing(getAllChanges(second), getHeads(second)));
+    expect(await client.closed()).toBe(4400);
+    expect((await pod.read(document)).data).toEqual({ text: 'first' });
+  });
+
+  test('nobody is silenced by who speaks in their name', async () => {
+    const [shared, own] = [id(), id()];
+    const doc = from({ text: 'x' });
+    const [alice, bob, eve] = [
+      await RawClient.joined('alice'),
+      await RawClient.joined('bob'),
+      await RawClient.joined('eve', 'eve'),
+    ];
+    for (const one of [alice, bob, eve]) {
+      for (const document of [shared, own]) one.sync(document, bringing(getAllChanges(doc), getHeads(doc)));
+      await one.hears('sync');
+    }
+    const say = (from: RawClient, documentId: string, count: number) => {
+      const data = Uint8Array.from([count]);
+      from.send({ type: 'ephemeral', senderId: 'alice', targetId: 'pod', documentId, sessionId: 's', count, data });
+    };
+    say(eve, own, 1000);
+    say(eve, shared, 1000);
+    say(alice, shared, 1);
+    await until(async () =>
+      bob.heard.some((one) => one.type === 'ephemeral' && one.documentId === shared && one.count === 1),
+    );
+    for (const one of [alice, bob, eve]) one.close();
   });
 
   test('changes whose dependencies never come have no effect, and those after them do', async () => {

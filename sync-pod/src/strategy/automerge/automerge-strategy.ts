@@ -1,5 +1,5 @@
-import type { SyncState } from '@automerge/automerge';
-import type { WorkspaceSettings } from '@etherply/protocol';
+import { decodeChange, type SyncState } from '@automerge/automerge';
+import { LIMITS, type WorkspaceSettings } from '@etherply/protocol';
 import { StateSize } from '../state-size.ts';
 import {
   type Answered,
@@ -78,10 +78,30 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
     return this.#document !== undefined;
   }
 
-  /** Whether a change claims to be one that this process makes and has not made. */
-  isForged(change: Uint8Array): boolean {
-    const { actor, seq } = decodeWrites(change).change;
-    return actor === this.#actor && seq > this.#progress.seq(actor);
+  /**
+   * Looks at changes that a client brings, before any of them is taken in.
+   * @returns what is wrong with them, in words for who made the client; null: they cannot be judged, for something is missing
+   * @throws where one is no change, or has what the library cannot read
+   */
+  judge(changes: readonly Uint8Array[]): string | undefined | null {
+    if (this.#document === undefined) throw new Error('it takes the whole document');
+    const depths = new Map<string, number>([['_root', 0]]);
+    for (const bytes of changes) {
+      const { actor, seq, hash, startOp, ops } = decodeChange(bytes);
+      const isIn = seq <= this.#progress.seq(actor);
+      if (isIn && !this.#document.mayHave(hash)) return 'a change has the actor and number of another one';
+      if (!isIn && actor === this.#actor) return 'a change says that the server made it';
+      for (const [i, { action, obj, key }] of ops.entries()) {
+        const depth = depths.get(obj) ?? this.#document.depthOf(obj);
+        if (depth === undefined) return null;
+        depths.set(obj, depth);
+        if (obj === '_root' && !isKey(key)) return `a key of the root map has 1 to ${LIMITS.keyBytes} bytes`;
+        if (!action.startsWith('make')) continue;
+        if (depth >= LIMITS.valueDepth) return `a value nests deeper than ${LIMITS.valueDepth} levels`;
+        depths.set(`${startOp + i}@${actor}`, depth + 1);
+      }
+    }
+    return undefined;
   }
 
   /** A peer of Automerge's sync protocol says what it has. The changes that it brings along must be in. @throws where the message is none */
@@ -355,6 +375,10 @@ function* liveViews(keys: readonly string[], registers: readonly Register[]): It
 
 function viewOf(key: string, register: Register): RegisterView {
   return { key, json: register.entries[0]?.json, timestamp: register.timestamp };
+}
+
+function isKey(key: string): boolean {
+  return key !== '' && Buffer.byteLength(key) <= LIMITS.keyBytes;
 }
 
 /** Automerge wants the predecessors of an op in the order of their ids. */

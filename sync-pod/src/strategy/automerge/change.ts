@@ -113,6 +113,8 @@ export interface DecodedWrite {
 export interface DecodedWrites {
   /** The keys of the root map that it writes, in order; not those that it edits inside of. */
   readonly keys: readonly string[];
+  /** The objects that it edits inside of and did not create. */
+  readonly objects: readonly string[];
   readonly change: Pick<DecodedChange, 'actor' | 'seq' | 'startOp' | 'time' | 'deps' | 'hash' | 'message'> & {
     /** Automerge ops, nested ones included. */
     readonly opCount: number;
@@ -132,8 +134,19 @@ export function decodeWrites(bytes: Uint8Array): DecodedWrites {
   return {
     change: { actor, seq, startOp, time, deps, hash, message, opCount: ops.length },
     keys: ops.flatMap((op) => (op.obj === '_root' ? op.key : [])),
+    objects: [...objectsOf(ops, startOp, actor)],
     writes: wholeWrites(ops, startOp, actor),
   };
+}
+
+function objectsOf(ops: readonly DecodedOp[], startOp: number, actor: string): Set<string> {
+  const objects = new Set<string>();
+  for (const { obj } of ops) {
+    const at = obj.indexOf('@');
+    const isOwn = obj.slice(at + 1) === actor && Number(obj.slice(0, at)) >= startOp;
+    if (obj !== '_root' && !isOwn) objects.add(obj);
+  }
+  return objects;
 }
 
 function wholeWrites(ops: readonly DecodedOp[], startOp: number, actor: string): DecodedWrite[] | undefined {

@@ -16,6 +16,8 @@ export interface Arrived {
 interface Pending {
   /** Those of the root map that they write; what they edit inside of only the document knows. */
   readonly keys: Set<string>;
+  /** Those that they edit inside of. */
+  readonly objects: Set<string>;
   /** Unix microseconds, by the id of the op. */
   readonly timestamps: Map<string, number>;
   /** Of the last record. */
@@ -64,20 +66,30 @@ export class DocumentRegisters {
   }
 
   take({ decoded, record }: Arrived, position: number): void {
-    const { change, keys, writes } = decoded;
+    const { change, keys, objects, writes } = decoded;
     this.#document.add(record.data);
-    this.#pending ??= { keys: new Set(), timestamps: new Map(), position, time: 0 };
+    this.#pending ??= { keys: new Set(), objects: new Set(), timestamps: new Map(), position, time: 0 };
     const pending = this.#pending;
     pending.position = position;
     pending.time = change.time * 1e6;
     for (const key of keys) pending.keys.add(key);
+    for (const object of objects) pending.objects.add(object);
     for (const [at, { counter }] of writes?.entries() ?? []) {
       const timestamp = record.timestamps[at];
       if (timestamp !== undefined) pending.timestamps.set(`${counter}@${change.actor}`, timestamp);
     }
   }
 
-  /** As {@link AutomergeDocument}; the registers must have been looked at. */
+  /** Whether a change is in; it may be, where some wait for others. */
+  mayHave(hash: string): boolean {
+    return this.#document.isWaiting || this.#document.has(hash);
+  }
+
+  /** How deep an object is; 0 where nobody sees it, undefined where there is none. */
+  depthOf(object: string): number | undefined {
+    return this.#document.hasObject(object) ? (this.#document.placeOf(object)?.depth ?? 0) : undefined;
+  }
+
   hear(peer: SyncState, message: Uint8Array): SyncState {
     return this.#document.hear(peer, message);
   }
@@ -89,11 +101,14 @@ export class DocumentRegisters {
   /** What is different since the last time. */
   changed(registers: Registers): [string, Register][] {
     if (this.#pending === undefined) return [];
-    const { keys, timestamps, position, time } = this.#pending;
+    const { keys, objects, timestamps, position, time } = this.#pending;
     this.#pending = undefined;
-    for (const key of this.#document.update()) keys.add(key);
+    for (const object of objects) {
+      const place = this.#document.placeOf(object);
+      if (place !== undefined) keys.add(place.key);
+    }
     const { isWaiting } = this.#document;
-    // What waits may change any key, also one whose value is not seen to be another.
+    // What waits may change any key.
     if (isWaiting || this.#isPartial) for (const key of registers.keys()) keys.add(key);
     this.#isPartial = isWaiting;
     return [...keys].map((key) => {
