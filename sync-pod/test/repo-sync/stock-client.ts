@@ -1,6 +1,7 @@
 import { type PeerId, Repo } from '@automerge/automerge-repo';
 import { WebSocketClientAdapter } from '@automerge/automerge-repo-network-websocket';
-import { type Pod, token } from '../pod.ts';
+import { WebSocket } from 'ws';
+import { type Pod, token, until } from '../pod.ts';
 
 const RETRY_MS = 200;
 
@@ -13,10 +14,14 @@ interface ClientOptions {
 /** A client of automerge-repo as applications have it. */
 export class StockClient {
   readonly repo: Repo;
+  readonly #adapter: WebSocketClientAdapter;
 
   private constructor(url: string, peerId: string | undefined) {
+    this.#adapter = new WebSocketClientAdapter(url, RETRY_MS);
+    // In Node it throws what is no refused connection where nobody can catch it; it tries again all the same.
+    this.#adapter.onError = () => {};
     this.repo = new Repo({
-      network: [new WebSocketClientAdapter(url, RETRY_MS)],
+      network: [this.#adapter],
       ...(peerId !== undefined && { peerId: peerId as PeerId }),
     });
   }
@@ -28,7 +33,9 @@ export class StockClient {
     return client;
   }
 
+  /** The pod must be there: the adapter cannot be ended while it connects. */
   async end(): Promise<void> {
+    await until(async () => this.#adapter.socket?.readyState === WebSocket.OPEN);
     await this.repo.shutdown();
   }
 }
