@@ -41,7 +41,8 @@ export class DocumentRegisters {
    */
   constructor(history: Uint8Array, isPartial: boolean) {
     this.#document = new AutomergeDocument(history);
-    this.#isPartial = isPartial;
+    // What is in may depend on what is not.
+    this.#isPartial = isPartial || this.#document.isWaiting;
   }
 
   /** Changes wait in the document for others that they depend on; their effect is in no register. */
