@@ -1,14 +1,14 @@
-import type { HttpResponse, TemplatedApp, us_socket_context_t, WebSocket } from 'uWebSockets.js';
+import type { HttpResponse, TemplatedApp, WebSocket } from 'uWebSockets.js';
 import { randomUUID } from 'node:crypto';
 import { CLOSE, type WorkspaceId } from '@etherply/protocol';
 import type { Logger } from 'pino';
 import type { Access } from '../auth/access.ts';
 import type { RepoSession } from '../repo-sync/repo-session.ts';
 import type { Admission } from './admission.ts';
-import { addressOf } from './client-address.ts';
 import type { CorkAnchor } from './cork-anchor.ts';
 import type { Gate } from './gate.ts';
-import { HttpError, type Reply, type RequestFacts, readRequest } from './request.ts';
+import { HttpError, type Reply, type RequestFacts } from './request.ts';
+import { upgrade } from './upgrade.ts';
 
 /** How often it is looked whose token has ended, in milliseconds. */
 const EXPIRY_MS = 500;
@@ -75,12 +75,19 @@ export class RepoRoute {
 
   /** Adds the routes to an app. */
   register(app: TemplatedApp, replyTo: (res: HttpResponse) => Reply): void {
-    const { maxMessageBytes, fail, logger, received, sent, rejected } = this.#options;
+    const { maxMessageBytes, trustProxy, fail, logger, received, sent, rejected } = this.#options;
     const most = FRAME_PER_MESSAGE * maxMessageBytes;
     for (const [path, isForOne] of [
       ['/v1/repo', false],
       ['/v1/repo/:id', true],
     ] as const) {
+      const upgrading = {
+        anchor: this.#anchor,
+        trustProxy,
+        replyTo,
+        connect: (facts: RequestFacts, address: string) => this.#connect(facts, isForOne, address),
+        fail,
+      };
       app.ws<RepoConnection>(path, {
         maxPayloadLength: most,
         maxBackpressure: most,
@@ -88,23 +95,7 @@ export class RepoRoute {
         closeOnBackpressureLimit: true,
         idleTimeout: IDLE_SECONDS,
         sendPingsAutomatically: true,
-        upgrade: (res, req, context) => {
-          const handshake = {
-            key: req.getHeader('sec-websocket-key'),
-            extensions: req.getHeader('sec-websocket-extensions'),
-            context,
-          };
-          const address = addressOf(res, req, this.#options.trustProxy);
-          const facts = readRequest(req);
-          const reply = replyTo(res);
-          void this.#connect(facts, isForOne, address).then(
-            (connection) => {
-              if (reply.aborted) connection.release();
-              else this.#upgrade(res, connection, handshake);
-            },
-            (error: unknown) => fail(reply, error),
-          );
-        },
+        upgrade: (res, req, context) => upgrade(upgrading, res, req, context),
         open: (ws) => {
           const { session } = ws.getUserData();
           this.#sessions.add(session);
@@ -146,14 +137,6 @@ export class RepoRoute {
       release();
       throw error;
     }
-  }
-
-  #upgrade(
-    res: HttpResponse,
-    connection: RepoConnection,
-    { key, extensions, context }: { key: string; extensions: string; context: us_socket_context_t },
-  ): void {
-    this.#anchor.run(() => res.cork(() => res.upgrade<RepoConnection>(connection, key, '', extensions, context)));
   }
 
   #expireTokens(nowSeconds: number): void {

@@ -1,4 +1,4 @@
-import type { HttpResponse, TemplatedApp, us_socket_context_t, WebSocket } from 'uWebSockets.js';
+import type { HttpResponse, TemplatedApp, WebSocket } from 'uWebSockets.js';
 import { randomUUID } from 'node:crypto';
 import { CLOSE, type WorkspaceId } from '@etherply/protocol';
 import type { Logger } from 'pino';
@@ -7,11 +7,11 @@ import type { Presence } from '../presence/presence.ts';
 import { Session, type SessionLimits, type SessionObserver, type SessionSocket } from '../session/session.ts';
 import type { Workspaces } from '../workspace/workspaces.ts';
 import type { Admission } from './admission.ts';
-import { addressOf } from './client-address.ts';
 import type { CorkAnchor } from './cork-anchor.ts';
 import { type Gate, SUBPROTOCOL } from './gate.ts';
-import { HttpError, type Reply, type RequestFacts, readRequest } from './request.ts';
+import { HttpError, type Reply, type RequestFacts } from './request.ts';
 import { type Connection, presenceTopicOf, type Sockets, topicOf } from './sockets.ts';
+import { upgrade } from './upgrade.ts';
 
 /** How long a client that is too slow has to read why it is closed. */
 const TOO_SLOW_MS = 10_000;
@@ -61,30 +61,25 @@ export class SyncRoute {
 
   /** Adds the route to an app. */
   register(app: TemplatedApp, replyTo: (res: HttpResponse) => Reply): void {
-    const { maxMessageBytes, maxPendingBytes, idleTimeoutSeconds, fail } = this.#options;
+    const { maxMessageBytes, maxPendingBytes, idleTimeoutSeconds, trustProxy, fail } = this.#options;
+    const upgrading = {
+      anchor: this.#anchor,
+      trustProxy,
+      replyTo,
+      connect: (facts: RequestFacts, address: string) => this.#connect(app, facts, address),
+      fail,
+      answer: (res: HttpResponse, { session }: Connection, { protocols }: RequestFacts) => {
+        res.writeStatus('101 Switching Protocols').writeHeader('X-Session-ID', session.sessionId);
+        return protocols[0] === SUBPROTOCOL ? SUBPROTOCOL : '';
+      },
+    };
     app.ws<Connection>('/v1/sync/:id', {
       // Larger messages are answered with a close code up to here; beyond, the socket is just closed.
       maxPayloadLength: 4 * maxMessageBytes,
       maxBackpressure: maxPendingBytes,
       idleTimeout: idleTimeoutSeconds,
       sendPingsAutomatically: true,
-      upgrade: (res, req, context) => {
-        const handshake = {
-          key: req.getHeader('sec-websocket-key'),
-          extensions: req.getHeader('sec-websocket-extensions'),
-          context,
-        };
-        const address = addressOf(res, req, this.#options.trustProxy);
-        const facts = readRequest(req);
-        const reply = replyTo(res);
-        void this.#connect(app, facts, address).then(
-          (connection) => {
-            if (reply.aborted) connection.release();
-            else this.#upgrade(res, connection, facts, handshake);
-          },
-          (error: unknown) => fail(reply, error),
-        );
-      },
+      upgrade: (res, req, context) => upgrade(upgrading, res, req, context),
       open: (ws) => this.#opened(ws),
       message: (ws, message, isBinary) => this.#received(ws, message, isBinary),
       drain: (ws) => {
@@ -141,21 +136,6 @@ export class SyncRoute {
       release();
       throw error;
     }
-  }
-
-  #upgrade(
-    res: HttpResponse,
-    connection: Connection,
-    facts: RequestFacts,
-    { key, extensions, context }: { key: string; extensions: string; context: us_socket_context_t },
-  ): void {
-    const protocol = facts.protocols[0] === SUBPROTOCOL ? SUBPROTOCOL : '';
-    this.#anchor.run(() =>
-      res.cork(() => {
-        res.writeStatus('101 Switching Protocols').writeHeader('X-Session-ID', connection.session.sessionId);
-        res.upgrade<Connection>(connection, key, protocol, extensions, context);
-      }),
-    );
   }
 
   #opened(ws: WebSocket<Connection>): void {

@@ -113,18 +113,19 @@ export class OpenDocument {
 
   /** @returns false where nothing more is to be taken */
   async #take(strategy: AutomergeStrategy, data: Uint8Array): Promise<boolean> {
-    let changes: readonly Uint8Array[];
+    let decoded: ReturnType<typeof decodeSyncMessage>;
     try {
-      changes = decodeSyncMessage(data).changes;
+      decoded = decodeSyncMessage(data);
     } catch {
       return this.#refuse('a message of a document cannot be read');
     }
+    const { changes } = decoded;
     const mayWrite = this.#edge.mayWrite();
     if (changes.length > 0 && mayWrite) {
       const taken = await this.#merge(strategy, changes, data.length);
       if (taken !== true) return taken === false ? false : this.#refuse(taken);
     }
-    const message = mayWrite ? data : encodeSyncMessage({ ...decodeSyncMessage(data), changes: [] });
+    const message = mayWrite ? data : encodeSyncMessage({ ...decoded, changes: [] });
     try {
       this.#peer = strategy.hear(this.#peer, message);
     } catch {

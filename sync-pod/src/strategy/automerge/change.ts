@@ -131,11 +131,13 @@ export function decodeWrites(bytes: Uint8Array): DecodedWrites {
   const change = decodeChange(bytes);
   const { actor, seq, startOp, time, deps, hash, message } = change;
   const ops: readonly DecodedOp[] = change.ops;
+  const writes = wholeWrites(ops, startOp, actor);
   return {
     change: { actor, seq, startOp, time, deps, hash, message, opCount: ops.length },
     keys: ops.flatMap((op) => (op.obj === '_root' ? op.key : [])),
-    objects: [...objectsOf(ops, startOp, actor)],
-    writes: wholeWrites(ops, startOp, actor),
+    // Whole values are in objects of their own change.
+    objects: writes === undefined ? [...objectsOf(ops, startOp, actor)] : [],
+    writes,
   };
 }
 
