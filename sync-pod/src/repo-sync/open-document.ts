@@ -35,6 +35,8 @@ export class OpenDocument {
   readonly #unwatch: () => void;
   #strategy: AutomergeStrategy | undefined;
   #peer: SyncState = initSyncState();
+  /** Those that a peer that may only read was told last. */
+  #headsTold: string | undefined;
   #heard: { readonly data: Uint8Array; readonly isRequest: boolean }[] = [];
   #heardBytes = 0;
   #isBehind = false;
@@ -107,8 +109,21 @@ export class OpenDocument {
       const [peer, message] = strategy.tell(this.#peer);
       this.#peer = peer;
       if (message === null) return;
-      this.#edge.send(this.#edge.mayWrite() ? message : askingNothing(message));
+      const sent = this.#edge.mayWrite() ? message : this.#toReader(message);
+      if (sent !== undefined) this.#edge.send(sent);
     }
+  }
+
+  /**
+   * A message without what is asked of a peer whose changes are not taken. Undefined where nothing is left of it: such a peer never
+   * has the same as the workspace, and each would answer the other for ever.
+   */
+  #toReader(message: Uint8Array): Uint8Array | undefined {
+    const decoded = decodeSyncMessage(message);
+    const heads = decoded.heads.join();
+    if (decoded.changes.length === 0 && heads === this.#headsTold) return undefined;
+    this.#headsTold = heads;
+    return encodeSyncMessage({ ...decoded, need: [] });
   }
 
   /** @returns false where nothing more is to be taken */
@@ -169,9 +184,4 @@ export class OpenDocument {
     this.#edge.broken(why);
     return false;
   }
-}
-
-/** A message without what is asked of a peer whose changes are not taken: it would send them for ever. */
-function askingNothing(message: Uint8Array): Uint8Array {
-  return encodeSyncMessage({ ...decodeSyncMessage(message), need: [] });
 }
