@@ -9,7 +9,7 @@ import { CertificateAuthority } from '../control-plane/certificates.ts';
 import { loadKubeconfig } from '../control-plane/control-plane.ts';
 import { kubeconfigText } from '../control-plane/kubeconfig.ts';
 
-/** A request that has changed something: `PATCH …/statefulsets/c`. */
+/** A request that changes something: `PATCH …/statefulsets/c`. */
 export type Effect = string;
 
 interface Options {
@@ -30,6 +30,8 @@ export class ApiFront {
   readonly #versions = new Map<string, string>();
   /** Requests so far; a watch counts as one. Those for Events and Leases are no changes. */
   readonly requests = { reads: 0, changes: 0, others: 0 };
+  /** What was to be changed, one for each request of `changes`. */
+  readonly changed: Effect[] = [];
   /** So many requests for changes are under way now. */
   #changing = 0;
   /** So many were at once. */
@@ -80,6 +82,7 @@ export class ApiFront {
     const isChange = method !== 'GET' && !isOther;
     this.requests[isOther ? 'others' : isChange ? 'changes' : 'reads'] += 1;
     if (isChange) {
+      this.changed.push(effectOf(method, path));
       this.#changing += 1;
       this.mostChanging = Math.max(this.mostChanging, this.#changing);
     }
@@ -123,8 +126,12 @@ export class ApiFront {
 
   #tell(method: string, path: string): boolean {
     const { onEffect } = this.#options;
-    return onEffect?.(`${method} ${path.replace(/\?.*$/, '').replace(/^.*\/namespaces\/[^/]+/, '…')}`) ?? true;
+    return onEffect?.(effectOf(method, path)) ?? true;
   }
+}
+
+function effectOf(method: string, path: string): Effect {
+  return `${method} ${path.replace(/\?.*$/, '').replace(/^.*\/namespaces\/[^/]+/, '…')}`;
 }
 
 function answerOf(passed: ReturnType<typeof request>): Promise<IncomingMessage> {
