@@ -152,6 +152,7 @@ export async function startReplication({
     replication: {
       stream,
       facts: () => stream.facts(),
+      tellLoss: () => stream.tellLoss(),
       budget: new UnpublishedBudget(config.maxUnpublishedBytes),
       ack: config.ack,
       comparison,

@@ -79,6 +79,7 @@ export class FullCopy {
 
   async #followBatch(session: number): Promise<void> {
     const consumer = await this.#consumer.open();
+    if (!this.#isIn(session)) return;
     for await (const message of await consumer.fetch({ max_messages: BATCH, expires: EXPIRES_MS })) {
       if (!this.#isIn(session)) return;
       this.#received({ message, session });

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { WorkspaceId } from '@etherply/protocol';
 import {
   ensureStream,
@@ -41,6 +42,7 @@ import {
 interface Facts {
   readonly created: string;
   readonly lastSequence: number;
+  readonly losses: readonly string[];
 }
 
 export interface JetStreamOptions extends StreamOptions {
@@ -305,10 +307,19 @@ export class JetStream implements Stream {
   async facts(): Promise<Facts> {
     try {
       const { created, state } = await this.#mustBeReady().manager.streams.info(this.#options.cluster);
-      await this.#consumer?.check();
+      const losses = (await this.#consumer?.losses()) ?? [];
       // With another consumer it is another stream to this pod: what that was not there for may have gone.
       const since = [created, this.#consumer?.created ?? []].flat().join();
-      return { created: since, lastSequence: state.last_seq };
+      return { created: since, lastSequence: state.last_seq, losses };
+    } catch (error) {
+      throw this.#unavailable(error);
+    }
+  }
+
+  /** Lets the other pods know that the stream lacks what it had. @throws StreamUnavailableError */
+  async tellLoss(): Promise<void> {
+    try {
+      await this.#consumer?.tellLoss(randomUUID());
     } catch (error) {
       throw this.#unavailable(error);
     }

@@ -1,4 +1,4 @@
-import { COMPLETE_KEY, isPodConsumer, podConsumerOf } from '@etherply/stream';
+import { COMPLETE_KEY, isPodConsumer, LOSS_KEY, podConsumerOf } from '@etherply/stream';
 import {
   AckPolicy,
   type Consumer,
@@ -74,11 +74,22 @@ export class PodConsumer {
     return this.#asked((manager) => this.#complete(manager));
   }
 
-  /** @throws StreamUnavailableError where it has been deleted, too */
-  check(): Promise<void> {
+  /** The losses that pods have found. @throws StreamUnavailableError where the consumer has been deleted, too */
+  losses(): Promise<string[]> {
     return this.#asked(async (manager) => {
       await manager.consumers.info(this.#options.cluster, this.#name);
+      const losses: string[] = [];
+      for await (const { config } of manager.consumers.list(this.#options.cluster)) {
+        const loss = config.metadata?.[LOSS_KEY];
+        if (loss !== undefined) losses.push(loss);
+      }
+      return losses;
     });
+  }
+
+  /** Says that the stream lacks what it had. @throws StreamUnavailableError */
+  tellLoss(loss: string): Promise<void> {
+    return this.#asked((manager) => this.#note(manager, { [LOSS_KEY]: loss }));
   }
 
   /** Whether the pod has all messages up to this number. @throws StreamUnavailableError */
@@ -108,9 +119,14 @@ export class PodConsumer {
     if (first?.name === this.#name) await this.#complete(manager);
   }
 
-  async #complete(manager: JetStreamManager): Promise<void> {
-    const config = { ...this.#config, metadata: { [COMPLETE_KEY]: 'true' } };
-    this.#info = await manager.consumers.update(this.#options.cluster, this.#name, config);
+  #complete(manager: JetStreamManager): Promise<void> {
+    return this.#note(manager, { [COMPLETE_KEY]: 'true' });
+  }
+
+  /** Writes something on it, besides what stands there. */
+  async #note(manager: JetStreamManager, note: Record<string, string>): Promise<void> {
+    const metadata = { ...this.#info?.config.metadata, ...note };
+    this.#info = await manager.consumers.update(this.#options.cluster, this.#name, { ...this.#config, metadata });
   }
 
   get #config() {

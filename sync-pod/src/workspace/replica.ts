@@ -33,6 +33,8 @@ export interface Replication {
   readonly stream: Stream;
   /** @throws StreamUnavailableError */
   readonly facts: () => Promise<StreamFacts>;
+  /** Lets the other pods know that the stream lacks what it had. @throws StreamUnavailableError */
+  readonly tellLoss: () => Promise<void>;
   readonly budget: UnpublishedBudget;
   /** What an ack stands for: that the op is durable on this pod, or that the stream has it, too. */
   readonly ack: 'local' | 'replicated';
@@ -51,6 +53,8 @@ interface Edge {
 
 const FIRST_RETRY_MS = 50;
 const LAST_RETRY_MS = 2000;
+/** For so long a message that has to be the next waits for the stream to be compared. */
+const COMPARISON_MS = 5000;
 
 /** One workspace of this pod as one of several that have it: what goes into the stream and what comes out. */
 export class Replica {
@@ -239,7 +243,14 @@ export class Replica {
     // One that replaces all before it must not replace what never came here.
     const isRecovery = rollup === 'summary' && this.#isLost;
     if (rollup === 'summary') return () => comparison.session !== session || (!isRecovery && !comparison.isSame);
-    return () => comparison.isSame === false;
+    let waitsSince: number | undefined;
+    return () => {
+      if (stream.isConnected && comparison.isSame === undefined) waitsSince ??= performance.now();
+      else waitsSince = undefined;
+      // To compare may take this workspace, too, and it stands still meanwhile.
+      const isWaitedFor = waitsSince !== undefined && performance.now() > waitsSince + COMPARISON_MS;
+      return comparison.isSame === false || isWaitedFor;
+    };
   }
 
   /** Its number; undefined where another was first. */

@@ -41,7 +41,11 @@ export async function countUnpublished(
 }
 
 /** Why the stream may lack what it once had. */
-async function reasonsToDoubt(shards: readonly SupervisedShard[], { facts }: Replication): Promise<string[]> {
+async function reasonsToDoubt(
+  shards: readonly SupervisedShard[],
+  { facts, stream, comparison }: Replication,
+): Promise<string[]> {
+  if (stream.forgets && comparison.isSame !== true) return ['what is here has not been compared with the stream yet'];
   try {
     const known = await Promise.all(shards.map((shard) => shard.knownStream()));
     const now = await facts();

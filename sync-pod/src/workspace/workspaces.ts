@@ -12,11 +12,12 @@ import { decodeCheckpoint, type Mark, NO_CHECKPOINT } from './checkpoint.ts';
 import { Compaction, CompactionFailed } from './compaction.ts';
 import type { Home } from './home.ts';
 import { IdleQueue } from './idle-queue.ts';
-import { lastMarkOn, laterOf } from './last-mark.ts';
+import { laterOf } from './last-mark.ts';
 import type { Replication } from './replica.ts';
 import type { Source } from './source.ts';
 import { readHistory } from './stored-history.ts';
-import { decodeStreamFacts, encodeStreamFacts, goesOn, NO_STREAM, type StreamFacts } from './stream-facts.ts';
+import { type OpenMarks, StreamCheck } from './stream-check.ts';
+import { encodeStreamFacts, NO_STREAM } from './stream-facts.ts';
 import type { Outcome } from './submission.ts';
 import { NotCommittedError } from './turns.ts';
 import { countUnpublished, type Unpublished } from './unpublished.ts';
@@ -76,13 +77,6 @@ interface ShardSlot {
   readonly loop: CommitLoop;
 }
 
-/** What had been taken in of the workspaces that were open at some time. */
-interface OpenMarks {
-  /** The last message of them all. */
-  readonly last: Mark | undefined;
-  readonly ids: ReadonlySet<WorkspaceId>;
-}
-
 interface Slot {
   readonly opening: Promise<Workspace>;
   /** Once it is open. */
@@ -105,14 +99,24 @@ export class Workspaces {
   #background: Promise<void> = Promise.resolve();
   #historyReads: Promise<unknown> = Promise.resolve();
   #historyWaiting = 0;
-  #checking: Promise<void> | undefined;
-  /** What had been taken in before the stream could not be reached; kept until it has been compared. */
-  #before: OpenMarks | undefined;
+  readonly #check: StreamCheck | undefined;
   readonly #audit = new Audit(() => [...this.#open.values()].flatMap(({ workspace }) => workspace ?? []), AUDITED);
 
   private constructor(options: Options, shards: readonly ShardSlot[]) {
     this.#options = options;
     this.#shards = shards;
+    const { replication } = options;
+    this.#check =
+      replication &&
+      new StreamCheck(replication, {
+        shards,
+        openMarks: () => this.#openMarks(),
+        recover: async (shard) => {
+          await this.#eachCaughtUp(shard.workspaces(), replication.stream.forgets);
+          await this.#recovered(shard);
+        },
+        isClosing: () => this.#closing,
+      });
     this.#sweeper = setInterval(() => this.#sweep(), Math.max(50, Math.min(options.idleMs / 4, 5000)));
     this.#sweeper.unref();
   }
@@ -245,7 +249,7 @@ export class Workspaces {
   async connected(): Promise<void> {
     const { replication } = this.#options;
     // Where it forgets, what is here cannot be compared with what it has: first it must be known whether it is the same one.
-    if (replication?.stream.forgets) await this.#compare();
+    if (replication?.stream.forgets) await this.#check?.compare();
     const waiting = new Set<WorkspaceId>();
     for (const { shard } of this.#shards) {
       if (shard.problem !== undefined) continue;
@@ -260,18 +264,13 @@ export class Workspaces {
    * Where the stream no longer has what it had, or a shard has never met it: each workspace that is stored here compares, and
    * publishes what is missing.
    */
-  checkStream(): Promise<void> {
-    this.#checking ??= this.#checkStream().finally(() => {
-      this.#checking = undefined;
-    });
-    return this.#checking;
+  async checkStream(): Promise<void> {
+    await this.#check?.run();
   }
 
   /** The stream cannot be reached, and may be another one when it can. */
   interrupted(): void {
-    this.#options.replication?.comparison.interrupted();
-    // As soon as it can be reached messages come in, with whatever numbers.
-    this.#before ??= this.#openMarks();
+    this.#check?.interrupted();
   }
 
   /** As `Workspace.takeIn`. @throws ShardDownError, too */
@@ -408,46 +407,6 @@ export class Workspaces {
     return { state, checkpoint, unpublished, isMarked };
   }
 
-  /** As `checkStream`, where the stream may have become another one while it could not be reached. */
-  async #compare(): Promise<void> {
-    await this.#checking?.catch(() => undefined); // it was about the time before
-    this.#checking = this.#checkStream(this.#before ?? this.#openMarks()).finally(() => {
-      this.#checking = undefined;
-    });
-    await this.#checking;
-    this.#before = undefined;
-  }
-
-  /** @param open where it may have become another one since: what had been taken in of the open workspaces before */
-  async #checkStream(open?: OpenMarks): Promise<void> {
-    const { replication } = this.#options;
-    if (replication === undefined) return;
-    const { comparison } = replication;
-    const { session } = comparison;
-    for (const slot of this.#shards) {
-      try {
-        if (!this.#closing) await this.#checkShard(replication, slot, open);
-      } catch (error) {
-        if (slot.shard.problem === undefined) throw error;
-        // It is compared when it serves again, and what it lacks until then stays in the stream.
-      }
-    }
-    comparison.found(session, true);
-  }
-
-  async #checkShard(replication: Replication, { shard, loop }: ShardSlot, open: OpenMarks | undefined): Promise<void> {
-    const { comparison, stream } = replication;
-    const { session } = comparison;
-    const last = open && laterOf(open.last, await lastMarkOn(shard, stream.origins[0] ?? '', open.ids));
-    const facts = await replication.facts();
-    if (!(await this.#isSame(shard, facts, last))) {
-      comparison.found(session, false);
-      await this.#eachCaughtUp(shard.workspaces(), stream.forgets);
-      await this.#recovered(shard);
-    }
-    if (!this.#closing) await loop.write([{ kind: 'stream', bytes: encodeStreamFacts(facts) }]);
-  }
-
   /** Resolves when nothing of a shard is waiting to be recovered. @throws StreamUnavailableError, ShardDownError */
   async #recovered(shard: SupervisedShard): Promise<void> {
     for (;;) {
@@ -458,16 +417,6 @@ export class Workspaces {
       if (this.#options.replication?.stream.isConnected !== true) throw new StreamUnavailableError('it is away again');
       for (const id of left) await this.#use(id, (workspace) => this.#recover(workspace));
     }
-  }
-
-  /** @param last the last message that was taken in, where the stream need not have it any more */
-  async #isSame(shard: SupervisedShard, facts: StreamFacts, last: Mark | undefined): Promise<boolean> {
-    const bytes = await shard.knownStream();
-    const before = bytes && decodeStreamFacts(bytes);
-    if (before === undefined || !goesOn(before, facts)) return false;
-    if (last === undefined) return true;
-    const id = await this.#options.replication?.stream.idAt(last.sequence);
-    return last.sequence <= facts.lastSequence && (id === undefined || id === last.id);
   }
 
   #openMarks(): OpenMarks {

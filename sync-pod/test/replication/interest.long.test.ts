@@ -80,6 +80,38 @@ describe.each(['automerge', 'lww', 'server-auth'])('%s', (strategy) => {
   }, 300_000);
 });
 
+test.each(['automerge', 'server-auth'])(
+  '%s: a pod that hears of a loss last has everything, too',
+  async (strategy) => {
+    kept = await KeptCluster.start({ ETHERPLY_SYNC_STRATEGY: strategy });
+    const { cluster } = kept;
+    const { nats } = cluster;
+    const [late, ...others] = cluster.pods;
+    const [first = '', second = ''] = WORKSPACES;
+    const before = await kept.write(cluster.pods, 'before');
+    await kept.emptied();
+    await nats.end('SIGTERM');
+    await nats.copyStore();
+    await nats.restart();
+    const lost = await kept.write(cluster.pods, 'lost', 600);
+    const last = await kept.write(cluster.pods, 'last', 20, [first]);
+    await kept.takenIn();
+    late?.pause();
+    await nats.end('SIGKILL');
+    await nats.restoreStore();
+    await nats.restart();
+    // It goes by numbers that were lost, and the pod knows.
+    const passed = await kept.write(others, 'passed', 20, [second]);
+    // Many enough that one replaces whichever has the last number that the pod knows.
+    const after = await kept.write(others, 'after', 2000, [first]);
+    late?.resume();
+    await kept.takenIn();
+    for (const workspace of WORKSPACES) await cluster.agreed(workspace);
+    await kept.expectOnEach(before, lost, last, passed, after);
+  },
+  120_000,
+);
+
 test('a pod without a copy says so, and serves nothing until it has one', async () => {
   kept = await KeptCluster.start();
   const { cluster } = kept;

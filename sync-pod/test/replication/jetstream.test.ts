@@ -275,12 +275,12 @@ describe('the stream', () => {
     expect(before.lastSequence).toBe(0);
     expect(Date.parse(before.created)).not.toBeNaN();
     const [last] = (await publishMany('w', 0, 5)).toReversed();
-    expect(await one.stream.facts()).toEqual({ created: before.created, lastSequence: last });
+    expect(await one.stream.facts()).toEqual({ created: before.created, lastSequence: last, losses: [] });
     await server.end('SIGKILL');
     await until(async () => !one.stream.isConnected);
     await expect(one.stream.facts()).rejects.toThrow(StreamUnavailableError);
     await server.restart();
     await one.connected();
-    expect(await one.stream.facts()).toEqual({ created: before.created, lastSequence: last });
+    expect(await one.stream.facts()).toEqual({ created: before.created, lastSequence: last, losses: [] });
   });
 });

@@ -23,8 +23,8 @@ export class KeptCluster {
   }
 
   /** Writes through some pods until so much has been acked, and everything that was sent. */
-  async write(pods: readonly Pod[], name: string, ops = 200): Promise<Load> {
-    const load = new Load(pods, WORKSPACES, 2, name);
+  async write(pods: readonly Pod[], name: string, ops = 200, workspaces = WORKSPACES): Promise<Load> {
+    const load = new Load(pods, workspaces, 2, name);
     await load.progressed(ops);
     await load.end();
     return load;

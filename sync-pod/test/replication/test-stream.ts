@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { type WorkspaceId, workspaceId } from '@etherply/protocol';
 import { JetStream, type JetStreamOptions } from '../../src/replication/jetstream.ts';
 import { NatsClient } from '../../src/replication/nats-client.ts';
 import { natsConnector } from '../../src/replication/nats-connection.ts';
+import { PodConsumer } from '../../src/replication/pod-consumer.ts';
 import type { StreamMessage } from '../../src/replication/stream.ts';
 import { until } from '../pod.ts';
 
@@ -35,10 +37,14 @@ export class TestStream {
 
   private constructor(nats: NatsClient, options: JetStreamOptions) {
     this.nats = nats;
-    this.stream = new JetStream(nats, options, {
+    const { cluster, retention, maxAgeSeconds } = options;
+    const observer = {
       connected: () => this.told.push('connected'),
       disconnected: () => this.told.push('disconnected'),
-    });
+    };
+    const consumer =
+      retention === 'interest' ? new PodConsumer({ cluster, podId: randomUUID(), maxAgeSeconds }) : undefined;
+    this.stream = new JetStream(nats, options, observer, consumer);
   }
 
   /** Begins to connect. */
