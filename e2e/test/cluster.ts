@@ -116,11 +116,23 @@ export class Cluster {
     try {
       await until(isSettled, { what: `${this.name} being settled`, timeoutMs });
     } catch (error) {
-      const pods = await this.kubectl('get', 'pods,pvc', '--output=wide').catch(String);
-      const events = await this.kubectl('get', 'events', '--sort-by=.lastTimestamp').catch(String);
-      const why = `${JSON.stringify(seen, undefined, 1)}\n${pods}\n${events.slice(-4_000)}`;
+      const why = `${JSON.stringify(seen, undefined, 1)}\n${await this.story()}`;
       throw new Error(`${this.name} did not settle:\n${why}`, { cause: error });
     }
+  }
+
+  /** What there is and what has happened, for whoever looks for why something failed. */
+  async story(): Promise<string> {
+    const what = [
+      this.kubectl('get', 'pods,pvc', '--output=wide'),
+      this.kubectl('get', 'events', '--sort-by=.lastTimestamp').then((events) => events.slice(-4_000)),
+      ...(await this.pods('nats')).concat(await this.pods()).map(async ({ name, isReady }) => {
+        if (isReady) return `${name} is ready`;
+        const log = await this.kubectl('logs', name, '--tail=60').catch(String);
+        return `${await this.kubectl('describe', 'pod', name)}\n${log}`;
+      }),
+    ];
+    return (await Promise.all(what.map((one) => one.catch(String)))).join('\n');
   }
 
   /** Where clients connect: the Service. */

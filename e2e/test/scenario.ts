@@ -74,6 +74,9 @@ export async function whileClientsWrite(
     await load.progressed(200);
     await cluster.settled();
     await expectNothingLost(scenario, cluster, load, workspaces);
+  } catch (error) {
+    process.stderr.write(`${scenario} failed:\n${await cluster.story().catch(String)}\n`);
+    throw error;
   } finally {
     await load.abandon();
   }
