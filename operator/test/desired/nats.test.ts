@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
+import { z } from 'zod';
 import { loopbackPorts } from '../../../scripts/loopback-ports.mjs';
 import { natsServer } from '../../../scripts/tools.mjs';
 import { natsConfig, natsVariables } from '../../src/desired/nats/nats-config.ts';
@@ -152,6 +153,25 @@ describe('a real nats-server', () => {
     return { clients, monitoring };
   }
 
+  /** Starts one with the command of its pod, on the volume of the one before. */
+  async function startAsPod(monitoring: number): Promise<ServerProcess> {
+    const file = join(folder, `nats-${monitoring}.conf`);
+    await writeFile(
+      file,
+      `listen: "127.0.0.1:-1"\nhttp: "127.0.0.1:${monitoring}"\njetstream { store_dir: "${folder}" }\n`,
+    );
+    const program = await natsServer();
+    const path = 'spec.template.spec.containers.0.command';
+    const [command = '', ...args] = z.array(z.string()).parse(at(objectOf('StatefulSet/demo-nats'), path));
+    const inPlace = args.map((arg) => {
+      if (arg === 'nats-server') return program;
+      return arg.replace('/etc/etherply/nats.conf', file).replace('/data/', `${folder}/`);
+    });
+    const server = ServerProcess.start('nats-server', command, inPlace);
+    servers.push(server);
+    return server;
+  }
+
   async function untilHealthy(ports: readonly number[]): Promise<void> {
     const isHealthy = async (port: number) => (await fetch(`http://127.0.0.1:${port}/healthz`)).ok;
     await until(
@@ -162,6 +182,19 @@ describe('a real nats-server', () => {
       { what: 'all servers being healthy' },
     );
   }
+
+  test('is alone on its volume, also when its successor comes early', async () => {
+    const [one = 0, other = 0] = await loopbackPorts([0, 0]);
+    const first = await startAsPod(one);
+    await untilHealthy([one]);
+    const isLocked = () => run('flock', ['--nonblock', join(folder, 'lock'), 'true']);
+    await expect(isLocked()).rejects.toThrow();
+    await startAsPod(other);
+    await first.end();
+    servers = servers.filter((server) => server !== first);
+    await untilHealthy([other]);
+    await expect(isLocked()).rejects.toThrow();
+  });
 
   test.each([1, 3])('keeps a stream on %d servers, for who has the password', async (count) => {
     const { clients, monitoring } = await start(count);

@@ -16,6 +16,11 @@ import { natsVariables } from './nats-config.ts';
 type Managed = NonNullable<ClusterSpec['nats']['managed']>;
 
 const CONFIG_DIRECTORY = '/etc/etherply';
+/**
+ * A pod that is deleted by force may run a little longer than its successor takes to come, and nats-server does not see that
+ * another one writes to the same files: they hold different messages from then on. The lock goes with the process.
+ */
+const ALONE = `exec 9>>"${STORE_DIRECTORY}/lock" && flock 9 && exec "$0" "$@"`;
 /** Longer than a server takes to send its clients to others. */
 const GRACE_SECONDS = 60;
 
@@ -64,7 +69,16 @@ function podTemplate(cluster: Cluster, managed: Managed, { secrets }: Circumstan
         {
           name: 'nats',
           image: managed.image,
-          command: ['nats-server', '--config', `${CONFIG_DIRECTORY}/nats.conf`, '--name', '$(POD_NAME)'],
+          command: [
+            'sh',
+            '-c',
+            ALONE,
+            'nats-server',
+            '--config',
+            `${CONFIG_DIRECTORY}/nats.conf`,
+            '--name',
+            '$(POD_NAME)',
+          ],
           env: [
             { name: 'POD_NAME', valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.name' } } },
             { name: 'NATS_PASSWORD', valueFrom: { secretKeyRef: { name: names.natsSecret, key: 'password' } } },
