@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run cluster images test test-long check clean e2e e2e-up e2e-down bounds bounds-replication replay
+.PHONY: help run cluster images test test-long check clean e2e e2e-up e2e-down bounds bounds-replication bounds-repo replay
 
 node_modules/.package-lock.json: package-lock.json
 	npm ci --no-audit --no-fund
@@ -53,6 +53,10 @@ bounds: node_modules/.package-lock.json ## Hold a sync pod against a bare WebSoc
 bounds-replication: node_modules/.package-lock.json ## Measure pods that replicate through a nats-server (4 minutes)
 	@npm run --silent build
 	@npm run --silent bounds-replication
+
+bounds-repo: node_modules/.package-lock.json ## Hold a sync pod against automerge-repo's sync server (4 minutes)
+	@npm run --silent build
+	@npm run --silent bounds-repo
 
 replay: node_modules/.package-lock.json ## Replay a recorded editing session through a sync pod: TRACE=<file>
 	@test -n "$(TRACE)" || { echo 'say which one: make replay TRACE=<file>' >&2; exit 2; }

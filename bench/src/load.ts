@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { build, type Histogram } from 'hdr-histogram-js';
+import { cpuSeconds } from './process-stats.ts';
 import { RawClient } from './raw-client.ts';
 
 interface LoadServer {
@@ -44,7 +44,6 @@ export interface LoadResult {
   readonly delivery: Latency;
 }
 
-const TICKS_PER_SECOND = 100; // of /proc/<pid>/stat, on every Linux that Node.js runs on
 const TICK_MS = 1;
 const COUNT = Buffer.from('"count":');
 const VALUE = Buffer.from('"value":');
@@ -195,11 +194,6 @@ function numberAfter(frame: Buffer, start: number): number {
 /** Microseconds since this process began. */
 function now(): number {
   return Math.floor(performance.now() * 1000);
-}
-
-function cpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
 
 function percentiles(histogram: Histogram): Latency {

@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SignJWT } from 'jose';
@@ -7,11 +9,42 @@ import { endWithThis, temporaryDir } from './leftovers.ts';
 
 const SECRET = 'a secret for measurements only';
 
-const SCRIPTS = {
-  floor: [fileURLToPath(new URL('./floor-server.js', import.meta.url))],
-  // As `npm start` does.
-  etherply: ['--initial-heap-size=128', fileURLToPath(new URL('../../sync-pod/dist/main.js', import.meta.url))],
-};
+interface Program {
+  readonly args: () => readonly string[];
+  /** Settings that are its alone. */
+  readonly settings: (dataDir: string) => Promise<Record<string, string>>;
+  /** What it prints when it is ready, with its port. */
+  readonly ready: RegExp;
+}
+
+const READY = /"port":(\d+).*"msg":"ready"/;
+const PROGRAMS = {
+  floor: {
+    args: () => [fileURLToPath(new URL('./floor-server.js', import.meta.url))],
+    settings: async () => ({ PORT: '0' }),
+    ready: READY,
+  },
+  etherply: {
+    // As `npm start` does.
+    args: () => ['--initial-heap-size=128', fileURLToPath(new URL('../../sync-pod/dist/main.js', import.meta.url))],
+    settings: async (dataDir) => ({
+      PORT: '0',
+      ETHERPLY_HOST: '127.0.0.1',
+      ETHERPLY_JWT_SECRET: SECRET,
+      ETHERPLY_DATA_DIRS: join(dataDir, 'shard-0'),
+      // What is measured is how much passes, not how much may.
+      ETHERPLY_MAX_OPS_PER_SECOND: '0',
+      ETHERPLY_MAX_WORKSPACE_OPS_PER_SECOND: '0',
+    }),
+    ready: READY,
+  },
+  'sync-server': {
+    args: () => [fileURLToPath(import.meta.resolve('@automerge/automerge-repo-sync-server'))],
+    // These are all that it has. It prints the port that it was given.
+    settings: async (dataDir) => ({ PORT: `${await freePort()}`, DATA_DIR: join(dataDir, 'documents') }),
+    ready: /Listening on port (\d+)/,
+  },
+} satisfies Record<string, Program>;
 
 /** A server that was started for a measurement, on a free port of loopback. */
 export class ServerProcess {
@@ -32,25 +65,18 @@ export class ServerProcess {
 
   /** Resolves when the server says that it is ready; `env` adds to the settings, `dataDir` is made where none is given. */
   static async start(
-    server: keyof typeof SCRIPTS,
+    server: keyof typeof PROGRAMS,
     env: Record<string, string> = {},
     dataDir?: string,
     nodeOptions: readonly string[] = [],
   ): Promise<ServerProcess> {
     const dir = dataDir ?? (await temporaryDir());
+    const program: Program = PROGRAMS[server];
+    const settings = await program.settings(dir);
     const begin = performance.now();
-    const child = spawn(process.execPath, [...nodeOptions, ...SCRIPTS[server]], {
-      env: {
-        PATH: process.env.PATH,
-        PORT: '0',
-        ETHERPLY_HOST: '127.0.0.1',
-        ETHERPLY_JWT_SECRET: SECRET,
-        ETHERPLY_DATA_DIRS: join(dir, 'shard-0'),
-        // What is measured is how much passes, not how much may.
-        ETHERPLY_MAX_OPS_PER_SECOND: '0',
-        ETHERPLY_MAX_WORKSPACE_OPS_PER_SECOND: '0',
-        ...env,
-      },
+    const child = spawn(process.execPath, [...nodeOptions, ...program.args()], {
+      env: { PATH: process.env.PATH, ...settings, ...env },
+      cwd: dir,
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     endWithThis(child);
@@ -58,7 +84,7 @@ export class ServerProcess {
       let output = '';
       child.stdout.on('data', (chunk) => {
         output += chunk;
-        const ready = /"port":(\d+).*"msg":"ready"/.exec(output);
+        const ready = program.ready.exec(output);
         if (ready !== null) resolve(Number(ready[1]));
       });
       child.on('exit', (code) => reject(new Error(`the ${server} server ended with ${code}`)));
@@ -96,6 +122,16 @@ export function benchToken(): Promise<string> {
   return new SignJWT({ sub: 'bench', scopes: ['admin'] })
     .setProtectedHeader({ alg: 'HS256' })
     .sign(new TextEncoder().encode(SECRET));
+}
+
+/** A port that was free a moment ago. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  if (address === null || typeof address === 'string') throw new Error('a listening server has no port');
+  return address.port;
 }
 
 /** Resolves when the condition holds, asked again and again. */
