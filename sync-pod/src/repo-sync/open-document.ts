@@ -104,14 +104,13 @@ export class OpenDocument {
     if (strategy.heads().length > 0 || this.#peer.theirHeads !== null) this.#tell(strategy);
   }
 
+  /** Once told, a peer is told nothing more until it answers or something changes: to ask again costs as much as the message. */
   #tell(strategy: AutomergeStrategy): void {
-    for (;;) {
-      const [peer, message] = strategy.tell(this.#peer);
-      this.#peer = peer;
-      if (message === null) return;
-      const sent = this.#edge.mayWrite() ? message : this.#toReader(message);
-      if (sent !== undefined) this.#edge.send(sent);
-    }
+    const [peer, message] = strategy.tell(this.#peer);
+    this.#peer = peer;
+    if (message === null) return;
+    const sent = this.#edge.mayWrite() ? message : this.#toReader(message);
+    if (sent !== undefined) this.#edge.send(sent);
   }
 
   /**

@@ -72,6 +72,18 @@ describe('stock automerge-repo clients', () => {
     expect(payload).toMatchObject({ key: 'text', value: 'bye' });
   });
 
+  test('that join all at once have everything, also what is changed meanwhile', async () => {
+    const writer = await connect();
+    const mine = writer.repo.create<Note>(NOTE);
+    await until(async () => (await pod.read(mine.documentId)).data.text === 'hello');
+    const joining = await Promise.all(Array.from({ length: 10 }, () => connect()));
+    const theirs = joining.map(async (client, n) => {
+      if (n % 3 === 0) mine.change((doc) => splice(doc, ['text'], 0, 0, `${n}`));
+      return client.repo.find<Note>(mine.url);
+    });
+    for (const handle of await Promise.all(theirs)) await until(async () => handle.doc().text === '9630hello');
+  });
+
   test('are told that a document is not there', async () => {
     const client = await connect();
     await expect(client.repo.find('automerge:2akvofn6L1o4RMUEMQi7qzwRjKWZ' as AutomergeUrl)).rejects.toThrow(

@@ -29,6 +29,8 @@ export class AutomergeDocument {
   readonly #handle = getBackend(this.#shell);
   /** What has not been given to the library yet: many changes at once cost it little more than one. */
   #behind: Uint8Array[];
+  /** What was told last to a peer that has nothing: all there is, which takes long to pack. Unset once there is more. */
+  #whole: { readonly peer: string; readonly told: [SyncState, Uint8Array | null] } | undefined;
 
   /** @param changes all that there are, concatenated; also documents as the library saves them */
   constructor(changes: Uint8Array) {
@@ -82,7 +84,11 @@ export class AutomergeDocument {
   /** What is to be sent to a peer next; null: nothing, until there is something new or the peer says something. */
   tell(peer: SyncState): [SyncState, Uint8Array | null] {
     this.#catchUp();
-    return generateSyncMessage(this.#shell, peer);
+    if (!isNew(peer)) return generateSyncMessage(this.#shell, peer);
+    // What is told follows from the document and from what is known of the peer: others as new as this one are told the same.
+    const known = JSON.stringify(peer);
+    if (this.#whole?.peer !== known) this.#whole = { peer: known, told: generateSyncMessage(this.#shell, peer) };
+    return this.#whole.told;
   }
 
   keys(): string[] {
@@ -114,9 +120,17 @@ export class AutomergeDocument {
   }
 
   #catchUp(): void {
-    if (this.#behind.length > 0) this.#handle.loadIncremental(Buffer.concat(this.#behind));
+    if (this.#behind.length === 0) return;
+    this.#handle.loadIncremental(Buffer.concat(this.#behind));
     this.#behind = [];
+    this.#whole = undefined;
   }
+}
+
+/** It has said that it has nothing, and was not told anything yet. */
+function isNew({ theirHeads, theirHave, lastSentHeads }: SyncState): boolean {
+  if (theirHeads?.length !== 0 || lastSentHeads.length > 0) return false;
+  return theirHave?.every(({ lastSync, bloom }) => lastSync.length === 0 && bloom.length === 0) === true;
 }
 
 /** As JSON has it: a counter is its number, bytes are base64, a time is in ISO 8601. */
