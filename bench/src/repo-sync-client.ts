@@ -24,6 +24,11 @@ export class RepoClient {
     return this.repo.find<Record<string, unknown>>(url);
   }
 
+  /** Messages that it has sent and received until now. */
+  get messages(): number {
+    return this.#adapter.messages;
+  }
+
   /** Calls back whenever it sends changes. */
   onChangesSent(listener: () => void): void {
     this.#adapter.onChangesSent = listener;
@@ -33,8 +38,15 @@ export class RepoClient {
 /** The stock adapter, which is watched and does what it does. */
 class WatchedAdapter extends WebSocketClientAdapter {
   onChangesSent: (() => void) | undefined;
+  messages = 0;
+
+  override receiveMessage(message: Parameters<WebSocketClientAdapter['receiveMessage']>[0]): void {
+    this.messages += 1;
+    super.receiveMessage(message);
+  }
 
   override send(message: Parameters<WebSocketClientAdapter['send']>[0]): void {
+    this.messages += 1;
     super.send(message);
     if (this.onChangesSent === undefined || message.type !== 'sync' || !('data' in message)) return;
     if (decodeSyncMessage(message.data).changes.length > 0) this.onChangesSent();

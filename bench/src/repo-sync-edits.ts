@@ -13,6 +13,7 @@ export const DRAIN_MS = 5000;
 type Document = DocHandle<Record<string, unknown>>;
 
 interface Writer {
+  readonly client: RepoClient;
   readonly document: Document;
   /** What its keys begin with. */
   readonly prefix: string;
@@ -42,7 +43,13 @@ export class RepoSyncEdits {
       for (const url of documents) {
         const client = await RepoClient.connect(server);
         const document = await client.find(url);
-        const writer: Writer = { document, prefix: `${process.pid}.${this.#writers.length}-`, unsent: [], count: 0 };
+        const writer: Writer = {
+          client,
+          document,
+          prefix: `${process.pid}.${this.#writers.length}-`,
+          unsent: [],
+          count: 0,
+        };
         client.onChangesSent(() => this.#changesSent(writer));
         document.on('change', ({ patches }) => {
           for (const patch of patches) {
@@ -65,19 +72,26 @@ export class RepoSyncEdits {
     }, TICK_MS);
     await sleep((span.from - now()) / 1000);
     const before = process.cpuUsage();
+    const messagesBefore = this.#messages();
     await sleep((span.to - now()) / 1000);
     const cpu = process.cpuUsage(before);
+    const messages = this.#messages() - messagesBefore;
     clearInterval(timer);
     await this.#drain();
     return {
       type: 'edited',
       sent: this.#sent,
       seen: this.#seen,
+      messages,
       latency: encodeIntoCompressedBase64(this.#latency),
       held: encodeIntoCompressedBase64(this.#held),
       cpuSeconds: (cpu.user + cpu.system) / 1e6,
       heads: this.#writers.map(({ document }) => `${document.url}: ${document.heads().toSorted().join()}`),
     };
+  }
+
+  #messages(): number {
+    return this.#writers.reduce((sum, { client }) => sum + client.messages, 0);
   }
 
   #change(n: number): void {

@@ -34,6 +34,8 @@ export const edited = z.object({
   sent: count,
   /** Changes seen at other clients. */
   seen: count,
+  /** Messages that clients and server sent each other while it was measured. */
+  messages: count,
   /** From the change to its event at another client; histograms of microseconds, encoded. */
   latency: z.string(),
   /** From the change until the client itself sent it. */
