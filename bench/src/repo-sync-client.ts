@@ -9,6 +9,9 @@ export class RepoClient {
 
   private constructor(server: string) {
     this.#adapter = new WatchedAdapter(server);
+    this.#adapter.on('peer-disconnected', () => {
+      this.#adapter.losses += 1;
+    });
     this.repo = new Repo({ network: [this.#adapter] });
   }
 
@@ -29,6 +32,11 @@ export class RepoClient {
     return this.#adapter.messages;
   }
 
+  /** How often it has lost its connection. */
+  get losses(): number {
+    return this.#adapter.losses;
+  }
+
   /** Calls back whenever it sends changes. */
   onChangesSent(listener: () => void): void {
     this.#adapter.onChangesSent = listener;
@@ -39,6 +47,7 @@ export class RepoClient {
 class WatchedAdapter extends WebSocketClientAdapter {
   onChangesSent: (() => void) | undefined;
   messages = 0;
+  losses = 0;
 
   override receiveMessage(message: Parameters<WebSocketClientAdapter['receiveMessage']>[0]): void {
     this.messages += 1;

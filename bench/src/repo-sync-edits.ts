@@ -7,8 +7,8 @@ import type { Begin, ClientPlan, Edited } from './repo-sync-messages.ts';
 const KEYS = 256;
 const TICK_MS = 2;
 /** What is on its way in the end has come when nothing comes for so long; it is not waited for longer than the other. */
-const QUIET_MS = 1000;
-export const DRAIN_MS = 5000;
+const QUIET_MS = 2000;
+export const DRAIN_MS = 10_000;
 
 type Document = DocHandle<Record<string, unknown>>;
 
@@ -83,6 +83,7 @@ export class RepoSyncEdits {
       sent: this.#sent,
       seen: this.#seen,
       messages,
+      losses: this.#writers.reduce((sum, { client }) => sum + client.losses, 0),
       latency: encodeIntoCompressedBase64(this.#latency),
       held: encodeIntoCompressedBase64(this.#held),
       cpuSeconds: (cpu.user + cpu.system) / 1e6,

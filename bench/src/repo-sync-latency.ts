@@ -131,11 +131,13 @@ function tell(
     p50: latency.getValueAtPercentile(50) / 1000,
     p99: latency.getValueAtPercentile(99) / 1000,
   };
+  const losses = sum((report) => report.losses);
   const states = new Set(reports.flatMap(({ heads }) => heads)).size;
   progress(
     `${contender.padEnd(12)} ${(sent / seconds).toFixed(0).padStart(5)} of ${rate} changes/s` +
       `  server ${((cpu / seconds) * 100).toFixed(0).padStart(3)}% of a core, ${result.serverCpu.toFixed(0).padStart(5)} µs a change, ${(sum((report) => report.messages) / sent).toFixed(1)} messages a change, peak ${peak.toFixed(0)} MB` +
       `  to others p50 ${result.p50.toFixed(1)} p99 ${result.p99.toFixed(1)} ms, ${(result.seen * 100).toFixed(1)}% seen` +
+      `${losses > 0 ? `, ${losses} connections lost` : ''}` +
       `${states > DOCUMENTS ? ', clients have not come together' : ''}` +
       `  (clients ${((sum((report) => report.cpuSeconds) / seconds) * 100).toFixed(0)}% of a core; they hold a change p50 ${(held.getValueAtPercentile(50) / 1000).toFixed(1)} ms)`,
   );

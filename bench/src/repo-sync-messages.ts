@@ -36,6 +36,8 @@ export const edited = z.object({
   seen: count,
   /** Messages that clients and server sent each other while it was measured. */
   messages: count,
+  /** How often clients have lost their connection. */
+  losses: count,
   /** From the change to its event at another client; histograms of microseconds, encoded. */
   latency: z.string(),
   /** From the change until the client itself sent it. */
