@@ -28,6 +28,7 @@ export class RepoSyncEdits {
   readonly #writers: Writer[] = [];
   readonly #latency = build({ highestTrackableValue: 60_000_000 });
   readonly #held = build({ highestTrackableValue: 60_000_000 });
+  readonly #late = build({ highestTrackableValue: 60_000_000 });
   #span: Begin = { from: Number.POSITIVE_INFINITY, to: Number.POSITIVE_INFINITY };
   #sent = 0;
   #seen = 0;
@@ -68,7 +69,10 @@ export class RepoSyncEdits {
     let due = 0;
     const timer = setInterval(() => {
       const upTo = Math.floor(((now() - start) / 1e6) * this.#plan.changesPerSecond);
-      for (; due < upTo; due += 1) this.#change(due);
+      for (; due < upTo; due += 1) {
+        this.#record(this.#late, start + (due / this.#plan.changesPerSecond) * 1e6);
+        this.#change(due);
+      }
     }, TICK_MS);
     await sleep((span.from - now()) / 1000);
     const before = process.cpuUsage();
@@ -86,6 +90,7 @@ export class RepoSyncEdits {
       losses: this.#writers.reduce((sum, { client }) => sum + client.losses, 0),
       latency: encodeIntoCompressedBase64(this.#latency),
       held: encodeIntoCompressedBase64(this.#held),
+      late: encodeIntoCompressedBase64(this.#late),
       cpuSeconds: (cpu.user + cpu.system) / 1e6,
       heads: this.#writers.map(({ document }) => `${document.url}: ${document.heads().toSorted().join()}`),
     };
@@ -120,7 +125,7 @@ export class RepoSyncEdits {
   }
 
   #record(histogram: Histogram, at: number): void {
-    if (this.#isMeasured(at)) histogram.recordValue(Math.max(0, now() - at));
+    if (this.#isMeasured(at)) histogram.recordValue(Math.max(0, Math.round(now() - at)));
   }
 
   #isMeasured(at: number): boolean {

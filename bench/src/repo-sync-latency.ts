@@ -124,6 +124,7 @@ function tell(
   const sent = sum((report) => report.sent);
   const latency = together(reports.map((report) => report.latency));
   const held = together(reports.map((report) => report.held));
+  const late = together(reports.map((report) => report.late)).getValueAtPercentile(99) / 1000;
   const result = {
     serverCpu: (cpu / sent) * 1e6,
     peakMegabytes: peak,
@@ -139,7 +140,7 @@ function tell(
       `  to others p50 ${result.p50.toFixed(1)} p99 ${result.p99.toFixed(1)} ms, ${(result.seen * 100).toFixed(1)}% seen` +
       `${losses > 0 ? `, ${losses} connections lost` : ''}` +
       `${states > DOCUMENTS ? ', clients have not come together' : ''}` +
-      `  (clients ${((sum((report) => report.cpuSeconds) / seconds) * 100).toFixed(0)}% of a core; they hold a change p50 ${(held.getValueAtPercentile(50) / 1000).toFixed(1)} ms)`,
+      `  (clients ${((sum((report) => report.cpuSeconds) / seconds) * 100).toFixed(0)}% of a core; they hold a change p50 ${(held.getValueAtPercentile(50) / 1000).toFixed(1)} ms, and make it up to ${late.toFixed(0)} ms late)`,
   );
   return result;
 }

@@ -42,6 +42,8 @@ export const edited = z.object({
   latency: z.string(),
   /** From the change until the client itself sent it. */
   held: z.string(),
+  /** How late changes were made: clients that have no time for them measure themselves. */
+  late: z.string(),
   /** What this process took while it was measured, in seconds. */
   cpuSeconds: z.number(),
   /** Of each client's document in the end. */
