@@ -1,26 +1,17 @@
-import { readFile } from 'node:fs/promises';
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
 import { type Ack, type Client, connect } from '@etherply/client';
-import { SingleBar } from 'cli-progress';
 import { Command } from 'commander';
 import { build } from 'hdr-histogram-js';
 import { WebSocket } from 'ws';
-import { z } from 'zod';
 import { BlockDocument, type BlockWrite, joinBlocks } from './block-document.ts';
+import { progressBar } from './progress-bar.ts';
 import { benchToken, ServerProcess } from './server-process.ts';
+import { readTrace, type SequentialTrace } from './trace.ts';
 
 // Replays a recorded editing session through a sync pod the way a block editor would: two writers take turns, a third client
 // watches, and in the end the watcher and a client that comes anew must both have the recorded text.
 
 /** A turn of a writer: so many messages on their way at once, before the other one goes on. */
 const TURN_MESSAGES = 64;
-
-const trace = z.object({
-  startContent: z.string(),
-  endContent: z.string(),
-  txns: z.array(z.object({ patches: z.array(z.tuple([z.int(), z.int(), z.string()])) })),
-});
 
 /** One message of the session; resolves when it is acked. */
 function send(client: Client, writes: readonly BlockWrite[]): Promise<Ack> {
@@ -49,7 +40,7 @@ async function arrival(client: Client, heads: readonly string[]): Promise<void> 
 const textOf = (client: Client) => joinBlocks(new Map(client.entries()));
 
 /** What each message of the session writes; the first one is what it starts with. */
-function* messagesOf({ startContent, txns }: z.infer<typeof trace>): Iterable<BlockWrite[]> {
+function* messagesOf({ startContent, txns }: SequentialTrace): Iterable<BlockWrite[]> {
   const document = new BlockDocument(startContent);
   yield document.writes();
   for (const { patches } of txns) {
@@ -57,27 +48,18 @@ function* messagesOf({ startContent, txns }: z.infer<typeof trace>): Iterable<Bl
   }
 }
 
-async function readTrace(path: string): Promise<z.infer<typeof trace>> {
-  const bytes = await readFile(path);
-  const isPacked = bytes[0] === 0x1f && bytes[1] === 0x8b;
-  return trace.parse(JSON.parse((isPacked ? await promisify(gunzip)(bytes) : bytes).toString()));
-}
-
-const program = new Command('replay')
+const program: Command = new Command('replay')
   .description('Replays a recorded editing session through a sync pod and compares what clients have in the end.')
   .argument('<trace>', 'JSON file, as it is or gzipped: {startContent, endContent, txns: [{patches}]}')
   .option('--json', 'print the report as JSON')
   .parse();
 
 const [path = ''] = program.args;
-const session = await readTrace(path).catch((error: Error) => program.error(`${path} is no trace: ${error.message}`));
+const session = await readTrace(path).catch((error: Error) => program.error(error.message));
+if (session.kind === 'concurrent') program.error(`${path} is of several at once: make replay-text takes it`);
 const total = 1 + session.txns.reduce((sum, { patches }) => sum + patches.length, 0);
 const server = await ServerProcess.start('etherply');
-const bar = new SingleBar({
-  format: '{bar} {percentage}% | {value}/{total} messages | {eta_formatted} left',
-  noTTYOutput: true,
-  notTTYSchedule: 5000,
-});
+const bar = progressBar('messages');
 try {
   const [one, two, watcher] = [await open(), await open(), await open()];
   const acks = build({ highestTrackableValue: 60_000_000 });

@@ -1,9 +1,9 @@
-import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { runBench } from './run-bench.ts';
 
 let directory: string;
 beforeAll(async () => {
@@ -11,13 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(directory, { recursive: true }));
 
-function replay(file: string): Promise<{ code: number; stdout: string; stderr: string }> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, ['bench/dist/replay.js', '--json', file], (error, stdout, stderr) =>
-      resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr }),
-    );
-  });
-}
+const replay = (file: string) => runBench('replay', '--json', file);
 
 /** A session that types `lines` lines, a keystroke a transaction, and takes the second one away again. */
 function session(lines: number) {
@@ -58,5 +52,13 @@ test('a file that is no trace is said to be none', async () => {
   await writeFile(file, '{}');
   const { code, stderr } = await replay(file);
   expect(stderr).toMatch(/is no trace/);
+  expect(code).toBe(1);
+});
+
+test('a trace of several at once is for another command', async () => {
+  const file = join(directory, 'concurrent.json');
+  await writeFile(file, JSON.stringify({ kind: 'concurrent', endContent: '', txns: [] }));
+  const { code, stderr } = await replay(file);
+  expect(stderr).toMatch(/replay-text/);
   expect(code).toBe(1);
 });

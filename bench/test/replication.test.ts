@@ -1,13 +1,7 @@
-import { execFile } from 'node:child_process';
 import { expect, test } from '@jest/globals';
+import { runBench } from './run-bench.ts';
 
-function measure(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, ['bench/dist/replication.js', ...args], (error, stdout, stderr) =>
-      resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr }),
-    );
-  });
-}
+const measure = (...args: string[]) => runBench('replication', ...args);
 
 test('a measurement is told as JSON, and the exit code says whether its bound is met', async () => {
   const { code, stdout, stderr } = await measure('--only', 'open', '--json');
