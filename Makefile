@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run cluster images test test-long check clean e2e e2e-up e2e-down bounds bounds-replication bounds-repo replay
+.PHONY: help run cluster images test test-long check clean e2e e2e-up e2e-down bounds bounds-replication bounds-repo replay replay-text
 
 node_modules/.package-lock.json: package-lock.json
 	npm ci --no-audit --no-fund
@@ -62,6 +62,11 @@ replay: node_modules/.package-lock.json ## Replay a recorded editing session thr
 	@test -n "$(TRACE)" || { echo 'say which one: make replay TRACE=<file>' >&2; exit 2; }
 	@npm run --silent build
 	@npm run --silent replay -- "$(TRACE)"
+
+replay-text: node_modules/.package-lock.json ## Replay one as text, typed by clients of automerge-repo on two pods: TRACE=<file>, EDITS=<n>, GROUP=<n>
+	@test -n "$(TRACE)" || { echo 'say which one: make replay-text TRACE=<file>' >&2; exit 2; }
+	@npm run --silent build
+	@npm run --silent replay-text -- $(if $(EDITS),--edits "$(EDITS)") $(if $(GROUP),--group "$(GROUP)") "$(TRACE)"
 
 images: ## Build the images of the sync pod and the operator: REGISTRY, TAG, PLATFORM, BASE_IMAGE, PUSH=true
 	@REGISTRY="$(REGISTRY)" TAG="$(TAG)" PLATFORM="$(PLATFORM)" BASE_IMAGE="$(BASE_IMAGE)" RUNTIME_IMAGE="$(RUNTIME_IMAGE)" \

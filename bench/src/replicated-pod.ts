@@ -15,6 +15,10 @@ export async function startReplicatedPod(
 }
 
 /** Several of them, each with an empty volume. */
-export function startReplicatedPods(nats: NatsProcess, count: number): Promise<ServerProcess[]> {
-  return Promise.all(Array.from({ length: count }, () => startReplicatedPod(nats)));
+export function startReplicatedPods(
+  nats: NatsProcess,
+  count: number,
+  env: Record<string, string> = {},
+): Promise<ServerProcess[]> {
+  return Promise.all(Array.from({ length: count }, () => startReplicatedPod(nats, env)));
 }
