@@ -12,12 +12,17 @@ node_modules/.package-lock.json: package-lock.json
 	.cache/python/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
+# So is this.
+docs/examples/react/node_modules/.package-lock.json: docs/examples/react/package-lock.json
+	npm ci --no-audit --no-fund --prefix docs/examples/react
+	@touch $@
+
 help: ## Show the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
 run: node_modules/.package-lock.json ## Start a sync pod on port 8080 with embedded defaults and show how to try it
 	@npm run --silent build
-	@ETHERPLY_DEV=true ETHERPLY_HOST=127.0.0.1 exec node --initial-heap-size=128 sync-pod/dist/main.js
+	@ETHERPLY_DEV=true ETHERPLY_REPO_SYNC=$${ETHERPLY_REPO_SYNC:-true} ETHERPLY_HOST=127.0.0.1 exec node --initial-heap-size=128 sync-pod/dist/main.js
 
 cluster: node_modules/.package-lock.json ## Start three sync pods, nats-server and HAProxy, and show how to try them: PODS=<1-9>
 	@npm run --silent build
@@ -27,7 +32,7 @@ check: node_modules/.package-lock.json ## Check formatting, lint rules and types
 	@npm run --silent build
 	@npm run --silent check
 
-test: check .cache/python/.installed ## Run every test but the long ones (10 minutes)
+test: check .cache/python/.installed docs/examples/react/node_modules/.package-lock.json ## Run every test but the long ones (10 minutes)
 	@npm run --silent tools
 	@npm run --silent test
 

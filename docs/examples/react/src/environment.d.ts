@@ -1,0 +1,4 @@
+interface ImportMetaEnv {
+  readonly VITE_TOKEN?: string;
+  readonly VITE_POD?: string;
+}
