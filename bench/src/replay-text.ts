@@ -32,7 +32,12 @@ const program = new Command('replay-text')
     'JSON file, as it is or gzipped: {startContent, endContent, txns: [{patches}]}, or a concurrent one',
   )
   .option('--edits <n>', 'type only the beginning, so many edits', positive)
-  .option('--group <n>', 'type so many transactions at most as one change', positive, 1)
+  .option(
+    '--group <n>',
+    'type up to so many transactions as one change, where nobody else builds on what is between',
+    positive,
+    20,
+  )
   .option('--json', 'print the report as JSON')
   .parse();
 
@@ -72,6 +77,7 @@ try {
     edits,
     transactions: trace.txns.length,
     changes: runs.length,
+    mostTransactionsInAChange: group,
     seconds,
     editsPerSecond: edits / seconds,
     // Of the beginning of a concurrent trace no text is recorded: then they are compared with each other.

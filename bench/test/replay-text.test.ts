@@ -64,10 +64,11 @@ test('what one has written comes to the client on the other pod', async () => {
 
 test('what two have written at once comes together at both', async () => {
   const trace = concurrent();
-  const { code, stdout } = await replayText(await traceFile('concurrent', trace));
+  const { code, stdout } = await replayText('--group', '1', await traceFile('concurrent', trace));
   expect(JSON.parse(stdout)).toMatchObject({
     kind: 'concurrent',
     edits: trace.txns.length,
+    changes: trace.txns.length,
     comparedWith: 'the recorded text',
     clientsAreEqual: true,
   });
