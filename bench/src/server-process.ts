@@ -78,6 +78,8 @@ export class ServerProcess {
       env: { PATH: process.env.PATH, ...settings, ...env },
       cwd: dir,
       stdio: ['ignore', 'pipe', 'inherit'],
+      // A terminal sends Ctrl-C to every process in its foreground: detached, only this one gets it, and ends them.
+      detached: true,
     });
     endWithThis(child);
     const port = await new Promise<number>((resolve, reject) => {
