@@ -6,6 +6,7 @@ import type { Author } from '../strategy/strategy.ts';
 import { isPassingError } from '../workspace/passing-error.ts';
 import type { Outcome } from '../workspace/submission.ts';
 import type { Workspace } from '../workspace/workspace.ts';
+import { Follower } from './follower.ts';
 
 interface Edge {
   readonly author: Author;
@@ -34,7 +35,9 @@ export class OpenDocument {
   readonly #edge: Edge;
   readonly #unwatch: () => void;
   #strategy: AutomergeStrategy | undefined;
+  /** What the library knows of the peer; as for a new one while it is a follower. */
   #peer: SyncState = initSyncState();
+  #follower: Follower | undefined;
   /** Those that a peer that may only read was told last. */
   #headsTold: string | undefined;
   #heard: { readonly data: Uint8Array; readonly isRequest: boolean }[] = [];
@@ -98,16 +101,24 @@ export class OpenDocument {
     for (let next = this.#heard.shift(); next !== undefined; next = this.#heard.shift()) {
       const { data, isRequest } = next;
       this.#heardBytes -= data.length;
-      if (!(await this.#take(strategy, data)) || this.#isClosed) return;
+      if (!(await this.#take(strategy, data, isRequest)) || this.#isClosed) return;
       if (isRequest && strategy.heads().length === 0) this.#edge.unavailable();
     }
-    if (strategy.heads().length > 0 || this.#peer.theirHeads !== null) this.#tell(strategy);
+    if (this.#follower !== undefined || strategy.heads().length > 0 || this.#peer.theirHeads !== null)
+      this.#tell(strategy);
   }
 
   /** Once told, a peer is told nothing more until it answers or something changes: to ask again costs as much as the message. */
   #tell(strategy: AutomergeStrategy): void {
+    const news = this.#follower?.tell();
+    if (news !== undefined) {
+      if (news !== null) this.#edge.send(news);
+      return;
+    }
+    this.#follower = undefined;
     const [peer, message] = strategy.tell(this.#peer);
     this.#peer = peer;
+    this.#follow(strategy);
     if (message === null) return;
     const sent = this.#edge.mayWrite() ? message : this.#toReader(message);
     if (sent !== undefined) this.#edge.send(sent);
@@ -125,20 +136,28 @@ export class OpenDocument {
     return encodeSyncMessage({ ...decoded, need: [] });
   }
 
+  /** From now on it is told without the library, where it is known what it has. */
+  #follow(strategy: AutomergeStrategy): void {
+    this.#follower = Follower.at(strategy, this.#peer.theirHeads ?? []);
+    if (this.#follower !== undefined) this.#peer = initSyncState();
+  }
+
   /** @returns false where nothing more is to be taken */
-  async #take(strategy: AutomergeStrategy, data: Uint8Array): Promise<boolean> {
+  async #take(strategy: AutomergeStrategy, data: Uint8Array, isRequest: boolean): Promise<boolean> {
     let decoded: ReturnType<typeof decodeSyncMessage>;
     try {
       decoded = decodeSyncMessage(data);
     } catch {
       return this.#refuse('a message of a document cannot be read');
     }
-    const { changes } = decoded;
     const mayWrite = this.#edge.mayWrite();
-    if (changes.length > 0 && mayWrite) {
+    const changes = mayWrite ? decoded.changes : [];
+    if (changes.length > 0) {
       const taken = await this.#merge(strategy, changes, data.length);
       if (taken !== true) return taken === false ? false : this.#refuse(taken);
     }
+    if (!isRequest && this.#follower?.hear(decoded, changes) === true) return true;
+    this.#follower = undefined;
     const message = mayWrite ? data : encodeSyncMessage({ ...decoded, changes: [] });
     try {
       this.#peer = strategy.hear(this.#peer, message);

@@ -29,6 +29,7 @@ import { actorAndSeq } from './change-header.ts';
 import { type Arrived, DocumentRegisters } from './document-registers.ts';
 import { Frontier } from './frontier.ts';
 import type { HeavyWork } from './heavy-work.ts';
+import { RecentChanges } from './recent-changes.ts';
 import { decodeStateChunk, type Entry, encodeState, idOf, type Register } from './state-chunks.ts';
 
 interface AutomergePlan extends Plan {
@@ -62,6 +63,8 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
   /** Of the last record that changed something. */
   #position = 0;
   #document: DocumentRegisters | undefined;
+  /** What has come since there is the whole document. */
+  #recent = new RecentChanges([]);
   /** As of the last snapshot, where there is no document. */
   #isPartial = false;
   /** Keys that the document has changed, and nobody has been told of. */
@@ -116,6 +119,29 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
     this.#refresh();
     if (this.#document === undefined) throw new Error('it takes the whole document');
     return this.#document.tell(peer);
+  }
+
+  /** How many changes have come since there is the whole document. */
+  get count(): number {
+    return this.#recent.count;
+  }
+
+  /** How many had come when the heads were these; undefined where that is not remembered. */
+  countAt(heads: readonly string[]): number | undefined {
+    return this.#recent.countAt(heads.toSorted());
+  }
+
+  /** Whether it is known that a change is in; false for those that came long ago. */
+  isRecent(hash: string): boolean {
+    return this.#recent.has(hash) || this.#frontier.tips.includes(hash);
+  }
+
+  /**
+   * As `tell`, for a peer that has all changes but those that came after the first `from`, and has brought some of these itself:
+   * without a look at the document, and made once for all who lack the same. Undefined where it takes `tell`.
+   */
+  news(from: number, brought: readonly Uint8Array[]): Uint8Array | undefined {
+    return this.#frontier.isWhole ? this.#recent.messageSince(from, this.#frontier.heads, brought) : undefined;
   }
 
   plan(messages: readonly Message[], nowMs: number): AutomergePlan | Promise<AutomergePlan> {
@@ -180,6 +206,7 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
     this.#nextOp = plan.nextOp;
     this.#progress.advance(this.#actor, plan.nextOp);
     this.#frontier.advance(plan.hash, this.#frontier.tips, position);
+    this.#remember(plan.hash, plan.data);
   }
 
   receive(record: StrategyRecord, position: number): Answered | Promise<Answered> {
@@ -194,6 +221,7 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
   complete(history: Uint8Array, position: number): void {
     this.#document = new DocumentRegisters(history, this.#isPartial);
     this.#gone.clear();
+    this.#recent = new RecentChanges(this.#frontier.heads);
     for (const [key, register] of this.#document.all(this.#registers, position)) this.#changed(key, register);
   }
 
@@ -245,10 +273,16 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
     return run.flatMap((one) => one.decoded.keys);
   }
 
-  #advanced({ decoded }: Arrived, at: number, length: number, position: number): void {
+  #advanced({ decoded, record }: Arrived, at: number, length: number, position: number): void {
     // Who has a state between two changes of this record does not have all that is in it.
     const { hash, deps } = decoded.change;
     this.#frontier.advance(hash, deps, at === length - 1 ? position : position - 1);
+    this.#remember(hash, record.data);
+  }
+
+  /** For peers that are told of it: without a document there are none. */
+  #remember(hash: string, change: Uint8Array): void {
+    if (this.#document !== undefined) this.#recent.add(hash, change, this.#frontier.heads);
   }
 
   /** Each op takes away those that it replaces, whether they have come already or not, and is there unless it has been replaced. */

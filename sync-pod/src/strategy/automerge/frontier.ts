@@ -39,6 +39,11 @@ export class Frontier {
     return this.#heads;
   }
 
+  /** Nothing is missing that a change depends on: the heads are those of Automerge. */
+  get isWhole(): boolean {
+    return this.#missing.size === 0 && this.#heads.join() === this.#tips.join();
+  }
+
   /** The heads that there would be after one more change, which depends on all tips. */
   headsWith(hash: string): readonly string[] {
     return this.#headsAfter(hash, [hash]);
