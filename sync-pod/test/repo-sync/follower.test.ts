@@ -68,6 +68,23 @@ test('what it brought is confirmed, and not sent back; what others wrote at the 
   expect(follower.tell()).toBeNull();
 });
 
+test('what a peer makes after it was told comes without being asked for', async () => {
+  const { pod, strategy, doc } = await begin();
+  const follower = follow(strategy, doc);
+  await write(pod, 'second', 2);
+  const [told, peer] = Automerge.receiveSyncMessage(
+    doc,
+    Automerge.initSyncState(),
+    follower.tell() ?? new Uint8Array(),
+  );
+  const edited = Automerge.change(told, (content) => {
+    content.mine = true;
+  });
+  const [, message] = Automerge.generateSyncMessage(edited, peer);
+  const { changes } = Automerge.decodeSyncMessage(message ?? new Uint8Array());
+  expect(changes).toEqual([Automerge.getLastLocalChange(edited)]);
+});
+
 test('it is no follower any more when it asks for something, has something else, or has less than it had', async () => {
   const { pod, strategy, doc } = await begin();
   expect(Follower.at(strategy, [])).toBeUndefined();

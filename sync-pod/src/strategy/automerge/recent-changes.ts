@@ -67,7 +67,9 @@ export class RecentChanges {
       .slice(from - this.#dropped)
       .map(({ bytes }) => bytes)
       .filter((bytes) => !brought.some((one) => Buffer.compare(one, bytes) === 0));
-    const message = encodeSyncMessage({ heads: [...heads], need: [], have: [], changes });
+    // By what is said to be here the peer sends what it makes itself from now on; else it would have to be asked for that.
+    const have = [{ lastSync: [...heads], bloom: new Uint8Array() }];
+    const message = encodeSyncMessage({ heads: [...heads], need: [], have, changes });
     if (isForAll) this.#made = { from, heads: now, message };
     return message;
   }
