@@ -1,4 +1,5 @@
 import type { WorkspaceId } from '@etherply/protocol';
+import { StreamUnavailableError } from '../replication/stream.ts';
 import type { CommitLoop } from '../storage/commit-loop.ts';
 import type { SupervisedShard } from '../storage/supervised-shard.ts';
 import type { Mark } from './checkpoint.ts';
@@ -90,7 +91,10 @@ export class StreamCheck {
       await this.#unlessDown(slot, async () => {
         if (this.#edge.isClosing()) return;
         if (verdict !== 'same') await this.#edge.recover(slot.shard);
-        await slot.loop.write([{ kind: 'stream', bytes: encodeStreamFacts(await this.#replication.facts()) }]);
+        const facts = await this.#replication.facts();
+        // They may be those of a stream that has lost something since, and would hide it.
+        if (comparison.session !== session) throw new StreamUnavailableError('the stream was away meanwhile');
+        await slot.loop.write([{ kind: 'stream', bytes: encodeStreamFacts(facts) }]);
         this.#comparedIn.set(slot.shard, session);
       });
     }
