@@ -36,7 +36,7 @@ test: check .cache/python/.installed docs/examples/react/node_modules/.package-l
 	@npm run --silent tools
 	@npm run --silent test
 
-test-long: node_modules/.package-lock.json ## Run the long tests: crashes for many rounds, outages, regions, rolls, scaling (30 minutes)
+test-long: node_modules/.package-lock.json ## Run the long tests: crashes for many rounds, outages, regions, rolls, scaling, replays (30 minutes)
 	@npm run --silent build
 	@npm run --silent tools
 	@ETHERPLY_LONG_TESTS=true CRASH_ROUNDS=30 OUTAGE_SECONDS=60 ROLLS=5 npm run --silent test -- '\.long\.'
