@@ -118,8 +118,8 @@ export class Containers {
   }
 
   /** Stops it where it is, until `resume`. */
-  pause(pod: string): void {
-    this.#running.get(pod)?.process.pause();
+  async pause(pod: string): Promise<void> {
+    await this.#running.get(pod)?.process.pause();
   }
 
   resume(pod: string): void {

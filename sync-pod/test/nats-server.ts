@@ -3,6 +3,7 @@ import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { natsServer } from '../../scripts/tools.mjs';
+import { pause } from './pause.ts';
 import { freePort, until } from './pod.ts';
 
 /** A real nats-server with JetStream, in a process of its own, on a port of loopback that it keeps. */
@@ -63,8 +64,8 @@ export class NatsServer {
   }
 
   /** Stops it where it is, until `resume`. */
-  pause(): void {
-    this.#process?.kill('SIGSTOP');
+  async pause(): Promise<void> {
+    if (this.#process !== undefined) await pause(this.#process);
   }
 
   resume(): void {

@@ -13,6 +13,7 @@ import { SignJWT } from 'jose';
 import { type ClientOptions, WebSocket } from 'ws';
 import type { z } from 'zod';
 import { loopbackPorts } from '../../scripts/loopback-ports.mjs';
+import { pause } from './pause.ts';
 
 export const SECRET = 'a secret for tests that is long enough';
 
@@ -113,8 +114,8 @@ export class Pod {
   }
 
   /** Stops it where it is, until `resume`. */
-  pause(): void {
-    this.#process?.kill('SIGSTOP');
+  async pause(): Promise<void> {
+    if (this.#process !== undefined) await pause(this.#process);
   }
 
   resume(): void {

@@ -182,7 +182,7 @@ test('the one that slept does nothing any more when it wakes up', async () => {
   await until(hasObserved);
   // Asleep in the middle of its work, with more of it waiting.
   await edit();
-  first.process.pause();
+  await first.process.pause();
   await second.process.leading();
   await edit();
   await until(hasObserved);

@@ -61,8 +61,8 @@ export class OperatorProcess {
     );
   }
 
-  pause(): void {
-    this.#process.pause();
+  pause(): Promise<void> {
+    return this.#process.pause();
   }
 
   resume(): void {

@@ -136,7 +136,7 @@ test('while NATS is away nobody leaves, which is told; then it goes on; and a po
     await load.progressed(200);
 
     // Once more, and nobody changes their mind.
-    containers.pause('c-nats-0');
+    await containers.pause('c-nats-0');
     await until(async () => (await cluster.condition('StreamReady'))?.status === 'False');
     await cluster.apply({ ...SPEC, replicas: 2 });
     await cluster.has('ScalingBlocked', 'True', 'HandOverBlocked');

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readdir, readFile } from 'node:fs/promises';
-import { until } from './until.ts';
+import { pause } from '../../../sync-pod/test/pause.ts';
 
 /** Of what a server printed, so many characters are kept. */
 const KEPT_OUTPUT = 100_000;
@@ -64,20 +63,8 @@ export class ServerProcess {
   }
 
   /** Stops it where it is, until `resume`: its connections stay open and silent. */
-  async pause(): Promise<void> {
-    this.#child.kill('SIGSTOP');
-    await until(() => this.#isPaused(), { what: `a pause of ${this.#name}` });
-  }
-
-  /** The signal reaches one thread after the other; until then they answer. */
-  async #isPaused(): Promise<boolean> {
-    if (process.platform !== 'linux') return true; // only Linux tells
-    const threads = `/proc/${this.pid}/task`;
-    const states = (await readdir(threads)).map(async (thread) => {
-      const stat = await readFile(`${threads}/${thread}/stat`, 'utf8');
-      return stat.slice(stat.lastIndexOf(')') + 2).charAt(0);
-    });
-    return (await Promise.all(states)).every((state) => state === 'T');
+  pause(): Promise<void> {
+    return pause(this.#child);
   }
 
   resume(): void {

@@ -356,7 +356,7 @@ describe('a server that is away', () => {
   test('does not stop the operator where it hangs, and other clusters not at all', async () => {
     await keeper.ensure(accessTo(), requestOf());
     const other = await NatsServer.start();
-    server.pause();
+    await server.pause();
     const hanging = keeper.ensure(accessTo(), requestOf());
     const others = requestOf({ cluster: 'other', owner: 'ns/other' });
     expect(await keeper.ensure(accessTo({ servers: [other.url] }), others)).toEqual(READY);

@@ -96,7 +96,7 @@ test.each(['automerge', 'server-auth'])(
     const lost = await kept.write(cluster.pods, 'lost', 600);
     const last = await kept.write(cluster.pods, 'last', 20, [first]);
     await kept.takenIn();
-    late?.pause();
+    await late?.pause();
     await nats.end('SIGKILL');
     await nats.restoreStore();
     await nats.restart();

@@ -112,7 +112,7 @@ describe('publish', () => {
   });
 
   test('into a server that does not answer fails in bounded time', async () => {
-    server.pause();
+    await server.pause();
     const started = performance.now();
     await expect(one.stream.publish(workspace('w'), { id: 'a', bytes: bytesOf(1) })).rejects.toThrow(
       StreamUnavailableError,
@@ -172,7 +172,7 @@ describe('read', () => {
   }, 60_000);
 
   test('from a server that does not answer fails in bounded time', async () => {
-    server.pause();
+    await server.pause();
     const started = performance.now();
     await expect(one.read(workspace('w'))).rejects.toThrow(StreamUnavailableError);
     expect(performance.now() - started).toBeLessThan(BOUND_MS);

@@ -85,7 +85,7 @@ test('a pod that stands still under load is caught up when it goes on', async ()
   const load = new Load(cluster.pods.slice(0, 2), ['slow'], 2);
   const reader = await cluster.pod(2).connect('slow');
   await reader.take('op');
-  cluster.pod(2).pause();
+  await cluster.pod(2).pause();
   const end = performance.now() + OUTAGE_MS;
   await until(async () => performance.now() > end);
   await load.progressed(100);
