@@ -387,6 +387,8 @@ describe('managed NATS', () => {
 
   test('larger volumes: claims grow, and new ones begin as large, while no pod ends', async () => {
     const { client, namespace, cluster } = stage;
+    // What came before may have had it made anew.
+    await until(async () => 'c-nats-0' in (await uidsOfPods(stage)));
     const pods = await uidsOfPods(stage);
     await mergePatch(stage, { storage: { size: '20Gi' } });
     const sizes = async () => {
