@@ -104,8 +104,7 @@ export class OpenDocument {
       if (!(await this.#take(strategy, data, isRequest)) || this.#isClosed) return;
       if (isRequest && strategy.heads().length === 0) this.#edge.unavailable();
     }
-    if (this.#follower !== undefined || strategy.heads().length > 0 || this.#peer.theirHeads !== null)
-      this.#tell(strategy);
+    if (strategy.heads().length > 0 || this.#peer.theirHeads !== null) this.#tell(strategy);
   }
 
   /** Once told, a peer is told nothing more until it answers or something changes: to ask again costs as much as the message. */

@@ -5,7 +5,7 @@ import type { SupervisedShard } from '../storage/supervised-shard.ts';
 import type { Mark } from './checkpoint.ts';
 import { lastMarkOn, laterOf } from './last-mark.ts';
 import type { Replication } from './replica.ts';
-import { decodeStreamFacts, encodeStreamFacts, goesOn, hasLost } from './stream-facts.ts';
+import { decodeStreamFacts, encodeStreamFacts, goesOn, hasLost, type StreamFacts } from './stream-facts.ts';
 
 /** What had been taken in of the workspaces that were open at some time. */
 export interface OpenMarks {
@@ -34,6 +34,12 @@ type Verdict =
   | 'other'
   /** As `other`, and it is this shard that shows it. */
   | 'loss';
+
+/** The stream, seen from a shard. */
+interface Look {
+  readonly verdict: Verdict;
+  readonly facts: StreamFacts;
+}
 
 /** Checks whether the stream still has what it had; where it has not, what is here is published again. */
 export class StreamCheck {
@@ -80,18 +86,20 @@ export class StreamCheck {
   async #check(open: OpenMarks | undefined): Promise<void> {
     const { comparison } = this.#replication;
     const { session } = comparison;
-    const verdicts = new Map<CheckedShard, Verdict>();
+    const looks = new Map<CheckedShard, Look>();
     for (const slot of this.#edge.shards) {
-      await this.#unlessDown(slot, async () => void verdicts.set(slot, await this.#verdictOn(slot.shard, open)));
+      await this.#unlessDown(slot, async () => void looks.set(slot, await this.#look(slot.shard, open)));
     }
-    if ([...verdicts.values()].some((verdict) => verdict !== 'same')) comparison.found(session, false);
+    const verdicts = [...looks.values()].map(({ verdict }) => verdict);
+    if (verdicts.some((verdict) => verdict !== 'same')) comparison.found(session, false);
     // What is published from here on may replace what would show others that something is lost.
-    if ([...verdicts.values()].includes('loss')) await this.#replication.tellLoss();
-    for (const [slot, verdict] of verdicts) {
+    if (verdicts.includes('loss')) await this.#replication.tellLoss();
+    for (const [slot, { verdict, facts: found }] of looks) {
       await this.#unlessDown(slot, async () => {
         if (this.#edge.isClosing()) return;
         if (verdict !== 'same') await this.#edge.recover(slot.shard);
-        const facts = await this.#replication.facts();
+        // What pods have found meanwhile is about the time before.
+        const facts = verdict === 'same' ? found : await this.#replication.facts();
         // They may be those of a stream that has lost something since, and would hide it.
         if (comparison.session !== session) throw new StreamUnavailableError('the stream was away meanwhile');
         await slot.loop.write([{ kind: 'stream', bytes: encodeStreamFacts(facts) }]);
@@ -110,7 +118,7 @@ export class StreamCheck {
     }
   }
 
-  async #verdictOn(shard: SupervisedShard, open: OpenMarks | undefined): Promise<Verdict> {
+  async #look(shard: SupervisedShard, open: OpenMarks | undefined): Promise<Look> {
     const { stream, facts, comparison } = this.#replication;
     const bytes = await shard.knownStream();
     const before = bytes && decodeStreamFacts(bytes);
@@ -118,11 +126,12 @@ export class StreamCheck {
     const isLast = last === undefined || (await this.#isStill(last));
     // After the last message was looked at: whoever has removed it has told of the loss before.
     const now = await facts();
-    if (before === undefined || now.created !== before.created) return 'other';
-    if (!isLast || !goesOn(before, now) || (last?.sequence ?? 0) > now.lastSequence) return 'loss';
+    if (before === undefined || now.created !== before.created) return { verdict: 'other', facts: now };
+    const isWhole = isLast && goesOn(before, now) && (last?.sequence ?? 0) <= now.lastSequence;
+    if (!isWhole) return { verdict: 'loss', facts: now };
     // What others find after this shard was compared is about a time that is over.
     const isCompared = open === undefined && this.#comparedIn.get(shard) === comparison.session;
-    return !isCompared && hasLost(before, now) ? 'other' : 'same';
+    return { verdict: !isCompared && hasLost(before, now) ? 'other' : 'same', facts: now };
   }
 
   /** False: another message has its number. */
