@@ -3,7 +3,7 @@ import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { natsServer } from '../../scripts/tools.mjs';
-import { pause } from './pause.ts';
+import { isPaused } from './is-paused.ts';
 import { freePort, until } from './pod.ts';
 
 /** A real nats-server with JetStream, in a process of its own, on a port of loopback that it keeps. */
@@ -65,7 +65,9 @@ export class NatsServer {
 
   /** Stops it where it is, until `resume`. */
   async pause(): Promise<void> {
-    if (this.#process !== undefined) await pause(this.#process);
+    const child = this.#process;
+    child?.kill('SIGSTOP');
+    if (child !== undefined) await until(() => isPaused(child.pid));
   }
 
   resume(): void {

@@ -13,7 +13,7 @@ import { SignJWT } from 'jose';
 import { type ClientOptions, WebSocket } from 'ws';
 import type { z } from 'zod';
 import { loopbackPorts } from '../../scripts/loopback-ports.mjs';
-import { pause } from './pause.ts';
+import { isPaused } from './is-paused.ts';
 
 export const SECRET = 'a secret for tests that is long enough';
 
@@ -115,7 +115,9 @@ export class Pod {
 
   /** Stops it where it is, until `resume`. */
   async pause(): Promise<void> {
-    if (this.#process !== undefined) await pause(this.#process);
+    const child = this.#process;
+    child?.kill('SIGSTOP');
+    if (child !== undefined) await until(() => isPaused(child.pid));
   }
 
   resume(): void {

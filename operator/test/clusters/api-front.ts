@@ -28,9 +28,9 @@ export class ApiFront {
   readonly #upstream: { readonly url: URL; readonly agent: Agent };
   /** Which version of an object an answer had last, by path. */
   readonly #versions = new Map<string, string>();
-  /** Requests so far; a watch counts as one. Those for Events and Leases are no changes. */
-  readonly requests = { reads: 0, changes: 0, others: 0 };
-  /** What was to be changed, one for each request of `changes`. */
+  /** Requests so far that are no changes; a watch counts as one. Others are those for Events and Leases. */
+  readonly requests = { reads: 0, others: 0 };
+  /** Those that are, except for Events and Leases. */
   readonly changed: Effect[] = [];
   /** So many requests for changes are under way now. */
   #changing = 0;
@@ -80,8 +80,8 @@ export class ApiFront {
     const { method = 'GET', url: path = '/', headers } = incoming;
     const isOther = /\/(events|leases)(\/|\?|$)/.test(path);
     const isChange = method !== 'GET' && !isOther;
-    this.requests[isOther ? 'others' : isChange ? 'changes' : 'reads'] += 1;
-    if (isChange) {
+    if (!isChange) this.requests[isOther ? 'others' : 'reads'] += 1;
+    else {
       this.changed.push(effectOf(method, path));
       this.#changing += 1;
       this.mostChanging = Math.max(this.mostChanging, this.#changing);

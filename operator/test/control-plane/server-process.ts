@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { pause } from '../../../sync-pod/test/pause.ts';
+import { isPaused } from '../../../sync-pod/test/is-paused.ts';
+import { until } from './until.ts';
 
 /** Of what a server printed, so many characters are kept. */
 const KEPT_OUTPUT = 100_000;
@@ -63,8 +64,9 @@ export class ServerProcess {
   }
 
   /** Stops it where it is, until `resume`: its connections stay open and silent. */
-  pause(): Promise<void> {
-    return pause(this.#child);
+  async pause(): Promise<void> {
+    this.#child.kill('SIGSTOP');
+    await until(() => isPaused(this.pid), { what: `a pause of ${this.#name}` });
   }
 
   resume(): void {
