@@ -3,13 +3,8 @@ import { median } from './median.ts';
 import { cpuSeconds, peakMegabytes } from './process-stats.ts';
 import { joined, ready } from './repo-sync-messages.ts';
 import { withClients } from './repo-sync-process.ts';
-import {
-  CONTENDERS,
-  type Contender,
-  type RepoSyncOptions,
-  seedDocuments,
-  startRepoServer,
-} from './repo-sync-server.ts';
+import { measureInTurns } from './repo-sync-rounds.ts';
+import { type Contender, type RepoSyncOptions, seedDocuments, startRepoServer } from './repo-sync-server.ts';
 
 const CLIENTS = 100;
 const PROCESSES = 2;
@@ -28,12 +23,7 @@ interface JoinResult {
 /** Many clients that open a document at once, on a server that has it on disk. */
 export async function joinBounds(options: RepoSyncOptions): Promise<Bound[]> {
   options.progress(`${CLIENTS} clients join a document of 1 MB at once, after a restart of the server`);
-  const results: Record<Contender, JoinResult[]> = { 'sync-server': [], etherply: [] };
-  for (let round = 0; round < options.rounds; round += 1) {
-    for (const contender of CONTENDERS) results[contender].push(await measureJoin(contender, options));
-  }
-  const ratio = (pick: (result: JoinResult) => number) =>
-    median(results.etherply.map(pick)) / median(results['sync-server'].map(pick));
+  const ratio = await measureInTurns(options.rounds, (contender) => measureJoin(contender, options));
   return [
     atMost(
       1 / 3,

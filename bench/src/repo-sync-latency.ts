@@ -5,13 +5,8 @@ import { cpuSeconds, peakMegabytes } from './process-stats.ts';
 import { DRAIN_MS } from './repo-sync-edits.ts';
 import { type Edited, edited, ready } from './repo-sync-messages.ts';
 import { withClients } from './repo-sync-process.ts';
-import {
-  CONTENDERS,
-  type Contender,
-  type RepoSyncOptions,
-  seedDocuments,
-  startRepoServer,
-} from './repo-sync-server.ts';
+import { measureInTurns } from './repo-sync-rounds.ts';
+import { type Contender, type RepoSyncOptions, seedDocuments, startRepoServer } from './repo-sync-server.ts';
 
 const DOCUMENTS = 5;
 const CLIENTS_EACH = 4;
@@ -39,14 +34,8 @@ interface EditResult {
 /** Documents edited by several clients each, at a rate that both servers can carry. */
 export async function editBounds(options: RepoSyncOptions): Promise<Bound[]> {
   options.progress(`${DOCUMENTS} documents × ${CLIENTS_EACH} clients, ${CHANGES_PER_SECOND} changes/s in all`);
-  const results: Record<Contender, EditResult[]> = { 'sync-server': [], etherply: [] };
-  for (let round = 0; round < options.rounds; round += 1) {
-    for (const contender of CONTENDERS) {
-      results[contender].push(await measureEdits(contender, CHANGES_PER_SECOND, options));
-    }
-  }
-  const ratio = (pick: (result: EditResult) => number) =>
-    median(results.etherply.map(pick)) / median(results['sync-server'].map(pick));
+  const measure = (contender: Contender) => measureEdits(contender, CHANGES_PER_SECOND, options);
+  const ratio = await measureInTurns(options.rounds, measure);
   return [
     atMost(
       1 / 5,
