@@ -10,6 +10,15 @@ interface ClusterOptions {
   readonly domain?: string;
 }
 
+/** What a pod answers to who reads a workspace. */
+interface State {
+  readonly data: Record<string, unknown>;
+  readonly heads: string[];
+}
+
+/** Pods that do not agree after this time never will. */
+const AGREE_MS = 90_000;
+
 /** Several sync pods on one nats-server. */
 export class Cluster {
   readonly nats: NatsServer;
@@ -52,12 +61,14 @@ export class Cluster {
     return until(async () => (await fetch(pod.url('/readyz'))).status === 200);
   }
 
-  /** Resolves with the state of a workspace when all pods have the same. */
-  async agreed(workspace: string): Promise<{ data: Record<string, unknown>; heads: string[] }> {
+  /** Resolves with the state of a workspace when all pods have the same; rejects with what differs where they never do. */
+  async agreed(workspace: string): Promise<State> {
+    const deadline = Date.now() + AGREE_MS;
     for (;;) {
       const states = await Promise.all(this.pods.map((pod) => pod.read(workspace)));
       const [first] = states;
       if (first !== undefined && states.every((one) => isSame(one, first))) return first;
+      if (Date.now() > deadline) throw new Error(`the pods do not agree on ${workspace}: ${difference(states)}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
@@ -68,11 +79,21 @@ export class Cluster {
   }
 }
 
-function isSame(a: { data: unknown; heads: string[] }, b: { data: unknown; heads: string[] }): boolean {
+function isSame(a: State, b: State): boolean {
   return text(a) === text(b);
 }
 
-function text({ data, heads }: { data: unknown; heads: string[] }): string {
+/** Of each pod: how many keys it has, a few of those that others have and it lacks, and its heads. */
+function difference(states: readonly State[]): string {
+  const all = new Set(states.flatMap(({ data }) => Object.keys(data ?? {})));
+  const each = states.map(({ data, heads }) => {
+    const missing = [...all].filter((key) => !Object.hasOwn(data ?? {}, key));
+    return { keys: all.size - missing.length, missing: missing.length, such: missing.slice(0, 5), heads };
+  });
+  return JSON.stringify(each);
+}
+
+function text({ data, heads }: State): string {
   const members = Object.entries(data ?? {}).sort(([one], [other]) => (one < other ? -1 : 1));
   return JSON.stringify([members, heads.toSorted()]);
 }

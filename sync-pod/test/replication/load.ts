@@ -1,6 +1,9 @@
 import { expect } from '@jest/globals';
 import { type TestClient, until } from '../pod.ts';
 
+/** Where nothing is acked for this time, nothing will be. An outage that a test makes is shorter. */
+const STUCK_MS = 90_000;
+
 /** So many ops of a writer are on their way at once. */
 const WINDOW = 8;
 
@@ -19,6 +22,7 @@ class Writer {
   #next = 0;
   #isEnding = false;
   #at: number;
+  #step: 'connects' | 'waits' = 'connects';
 
   constructor(workspace: string, name: string, pods: readonly Entry[], at: number) {
     this.workspace = workspace;
@@ -41,6 +45,13 @@ class Writer {
     this.#isEnding = true;
   }
 
+  /** Where it stands, for who wonders why nothing goes on. */
+  get where(): string {
+    const pod = this.#at % this.#pods.length;
+    const open = this.#open.size === 0 ? 'nothing' : [...this.#open].join(', ');
+    return `${this.workspace}: ${this.#step} on pod ${pod} with ${open} open and ${this.acked.size} acked`;
+  }
+
   get #isDone(): boolean {
     return this.#isEnding && this.#open.size === 0;
   }
@@ -48,6 +59,7 @@ class Writer {
   /** To the next pod that takes it. */
   async #connect(): Promise<TestClient | undefined> {
     let client: TestClient | undefined;
+    this.#step = 'connects';
     await until(async () => {
       this.#at += 1;
       client = await this.#pods[this.#at % this.#pods.length]?.connect(this.workspace).catch(() => undefined);
@@ -57,6 +69,7 @@ class Writer {
   }
 
   async #write(client: TestClient): Promise<void> {
+    this.#step = 'waits';
     for (const id of this.#open) this.#send(client, id);
     while (client.closeCode === undefined && !this.#isDone) {
       for (; !this.#isEnding && this.#open.size < WINDOW; this.#next += 1) {
@@ -98,16 +111,34 @@ export class Load {
     return this.#writers.reduce((sum, { acked }) => sum + acked.size, 0);
   }
 
-  /** Resolves when so many more ops have been acked. */
+  /** Resolves when so many more ops have been acked; rejects where nothing goes on any more. */
   progressed(by: number): Promise<void> {
     const goal = this.acked + by;
-    return until(async () => this.acked >= goal);
+    return this.#until(() => this.acked >= goal);
   }
 
-  /** Resolves when everything that was sent is acked. */
+  /** Resolves when everything that was sent is acked; rejects where nothing goes on any more. */
   async end(): Promise<void> {
     for (const writer of this.#writers) writer.end();
-    await this.#running;
+    let isDone = false;
+    const done = this.#running.then(() => {
+      isDone = true;
+    });
+    await this.#until(() => isDone);
+    await done;
+  }
+
+  async #until(condition: () => boolean): Promise<void> {
+    let seen = this.acked;
+    let deadline = Date.now() + STUCK_MS;
+    await until(async () => {
+      if (condition()) return true;
+      if (this.acked !== seen) deadline = Date.now() + STUCK_MS;
+      seen = this.acked;
+      if (Date.now() > deadline)
+        throw new Error(`nothing goes on:\n${this.#writers.map((one) => one.where).join('\n')}`);
+      return false;
+    });
   }
 
   /** What a workspace holds by what was acked. */
