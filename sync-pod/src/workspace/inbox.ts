@@ -9,7 +9,12 @@ export interface Arrival {
   readonly message: StreamMessage;
   /** It brings nothing new: it was published here, or stands for messages that have all been handed over. */
   readonly isKnown: boolean;
+  /** It has replaced the last one that was handed over; nobody knows whether it was made of that, or after that was lost. */
+  readonly isDoubtful: boolean;
 }
+
+/** A message that was read, of which {@link Arrival} says the rest. */
+type Unread = Pick<Arrival, 'message' | 'isDoubtful'>;
 
 interface Edge {
   /** The next message of this origin brings nothing new, and none is waiting before it. */
@@ -24,6 +29,8 @@ interface Edge {
   readonly streamLost: () => void;
   /** Messages were missing, and are being fetched. */
   readonly gap: () => void;
+  /** Another one each time the stream can be reached again: its numbers may be those of other messages then. */
+  readonly session: () => number;
   readonly failed: (error: unknown) => void;
 }
 
@@ -42,6 +49,8 @@ export class Inbox {
   #reading: Promise<void> | undefined;
   #isAskedAgain = false;
   #isBehind = false;
+  /** The session in which everything was handed over last. */
+  #caughtUpIn: number | undefined;
   /** Came in while others were read. */
   #buffered: LiveMessage[] = [];
 
@@ -61,6 +70,11 @@ export class Inbox {
   /** Messages are missing, and could not be read. */
   get isBehind(): boolean {
     return this.#isBehind;
+  }
+
+  /** What was handed over is known to be what the stream has under these numbers; it may have more. */
+  get isCaughtUp(): boolean {
+    return this.#caughtUpIn === this.#edge.session();
   }
 
   /** What `take` would give. */
@@ -131,12 +145,14 @@ export class Inbox {
       else this.#isAskedAgain = true;
       return;
     }
-    if (this.#accepts(message)) return;
+    // Its number may follow the last one by chance.
+    const { isCaughtUp } = this;
+    if (isCaughtUp && this.#accepts(message)) return;
     const mark = this.#frontier.get(message.origin);
     // It has been read already, or `publish` was quicker to say that it is in.
     if (mark !== undefined && message.sequence === mark.sequence && message.id === mark.id) return;
     // Messages are missing; or it has a number that was given before, and the stream is not what it was.
-    this.#edge.gap();
+    if (isCaughtUp) this.#edge.gap();
     this.tryCatchUp();
   }
 
@@ -158,11 +174,11 @@ export class Inbox {
     // Where messages go that every pod has, the one before it may lie before the last that came here.
     const isNext = this.#stream.forgets ? message.previous <= last : message.previous === last;
     if (message.sequence <= last || !isNext) return false;
-    this.#accept(message);
+    this.#accept({ message, isDoubtful: false });
     return true;
   }
 
-  #accept(message: StreamMessage): void {
+  #accept({ message, isDoubtful }: Unread): void {
     const { origin, sequence, id, rollup, after } = message;
     // From another region it may say what some messages said that never came here.
     const isSummary = rollup === 'summary' && this.#edge.lacks() === undefined;
@@ -173,46 +189,68 @@ export class Inbox {
       this.#edge.passed(message);
       return;
     }
-    this.#queue.push({ message, isKnown });
+    this.#queue.push({ message, isKnown, isDoubtful });
     this.#edge.arrived();
   }
 
   async #readAll(): Promise<void> {
     do {
       this.#isAskedAgain = false;
-      // By number, over all origins: what one region built on what another wrote comes after it.
-      const unread = this.#stream.origins.map((origin) => this.#unread(origin));
-      for await (const message of merged(unread, ({ sequence }) => sequence)) this.#accept(message);
-      for (const message of this.#buffered.splice(0)) {
+      const session = this.#edge.session();
+      await this.#readIn(session);
+      const buffered = this.#buffered.splice(0);
+      if (session !== this.#edge.session()) {
+        this.#isAskedAgain = true;
+        continue;
+      }
+      for (const message of buffered) {
         if (message.sequence > this.#sequenceOf(message.origin) && !this.#accepts(message)) this.#isAskedAgain = true;
       }
+      this.#caughtUpIn = session;
     } while (this.#isAskedAgain);
   }
 
-  async *#unread(origin: string): AsyncGenerator<StreamMessage> {
+  /** Reads to the end, or until the session is over. */
+  async #readIn(session: number): Promise<void> {
+    // By number, over all origins: what one region built on what another wrote comes after it.
+    const unread = this.#stream.origins.map((origin) => this.#unread(origin));
+    for await (const one of merged(unread, ({ message }) => message.sequence)) {
+      if (session !== this.#edge.session()) return;
+      this.#accept(one);
+    }
+  }
+
+  async *#unread(origin: string): AsyncGenerator<Unread> {
     // The last message may be gone because every pod has it; those that came after it are there until this pod has them.
-    if (this.#stream.forgets) yield* this.#stream.read(this.#workspace, origin, this.#sequenceOf(origin) + 1);
+    if (this.#stream.forgets) yield* this.#read(origin, this.#sequenceOf(origin) + 1);
     else yield* this.#unreadFromLast(origin);
   }
 
+  async *#read(origin: string, first: number): AsyncGenerator<Unread> {
+    for await (const message of this.#stream.read(this.#workspace, origin, first)) yield { message, isDoubtful: false };
+  }
+
   /** Reads from the last message on, that one included: the stream may have given its number to another one. */
-  async *#unreadFromLast(origin: string): AsyncGenerator<StreamMessage> {
+  async *#unreadFromLast(origin: string): AsyncGenerator<Unread> {
     const mark = this.#frontier.get(origin);
     let isFirst = true;
     for await (const message of this.#stream.read(this.#workspace, origin, mark?.sequence ?? 1)) {
+      let isDoubtful = false;
       if (isFirst && mark !== undefined) {
         const isSame = message.sequence === mark.sequence && message.id === mark.id;
         const isBeyond = message.sequence > mark.sequence && message.rollup !== undefined;
         if (!isSame && !isBeyond) break;
         isFirst = false;
         if (isSame) continue;
+        // Another region's pods find out by themselves.
+        isDoubtful = origin === this.#stream.origins[0] && message.after !== mark.id;
       }
       isFirst = false;
-      yield message;
+      yield { message, isDoubtful };
     }
     if (!isFirst || mark === undefined) return;
     this.#frontier.delete(origin);
     this.#edge.streamLost();
-    yield* this.#stream.read(this.#workspace, origin, 1);
+    yield* this.#read(origin, 1);
   }
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { strategyName, type WorkspaceId } from '@etherply/protocol';
 import type { LogEntry } from '../storage/shard.ts';
 import type { HistoryWork } from '../strategy/history.ts';
@@ -15,7 +16,14 @@ import {
 import type { Arrival } from './inbox.ts';
 import { decodeManifest } from './manifest.ts';
 import type { Replica } from './replica.ts';
-import { decodeStoredState, opIdChunksOf, recordsOf, type StoredState, stateChunksOf } from './stored-state.ts';
+import {
+  decodeStoredState,
+  opIdChunksOf,
+  recordsOf,
+  StoredSource,
+  type StoredState,
+  stateChunksOf,
+} from './stored-state.ts';
 import type { WorkspaceState } from './workspace-state.ts';
 
 /** The workspace that messages of other pods are taken into. */
@@ -105,8 +113,10 @@ export class Intake {
     else if (envelope.kind === SETTINGS_KIND) {
       taken();
       await change(settingsRecord(id, state, envelope, bytes));
-    } else if (envelope.kind === STATE_KIND) await this.#takeState(decodeStoredState(envelope.data), bytes, taken);
-    else return this.#takeRecord(envelope, bytes, taken);
+    } else if (envelope.kind === STATE_KIND) {
+      const stored = decodeStoredState(envelope.data);
+      await (arrival.isDoubtful ? this.#doubting(stored, bytes, taken) : this.#takeState(stored, bytes, taken));
+    } else return this.#takeRecord(envelope, bytes, taken);
     return undefined;
   }
 
@@ -135,6 +145,23 @@ export class Intake {
       this.#failed(new Error(`a record of ${envelope.kind} came to a workspace of ${state.strategy.name}`));
     }
     return undefined;
+  }
+
+  /** As `#takeState`, of one that may lack what is here: then that goes into the stream again. */
+  async #doubting(stored: StoredState, bytes: Uint8Array, taken: () => void): Promise<void> {
+    const { replica } = this.#target;
+    const wasLost = replica.isLost;
+    replica.lose(); // first, so that it says so on disk, too, until it is known
+    await this.#takeState(stored, bytes, taken);
+    if (!wasLost && (await this.#isAllOf(stored))) replica.found();
+  }
+
+  /** Whether nothing is here that is not in it. */
+  async #isAllOf(stored: StoredState): Promise<boolean> {
+    const { id, state } = this.#target;
+    const alone = state.empty();
+    await alone.read(id, new StoredSource(stored));
+    return isDeepStrictEqual(alone.strategy.heads().toSorted(), state.strategy.heads().toSorted());
   }
 
   async #takeState(stored: StoredState, bytes: Uint8Array, taken: () => void): Promise<void> {

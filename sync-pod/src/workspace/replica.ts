@@ -85,7 +85,7 @@ export class Replica {
     this.#marks = new Map(marks);
     this.#tailBytes = tailBytes;
     this.#isMarked = isMarked;
-    const { stream, budget, observer } = replication;
+    const { stream, budget, observer, comparison } = replication;
     this.outbox = new Outbox(workspace, stream, { budget, published: edge.published, failed: edge.failed });
     this.inbox = new Inbox(workspace, stream, marks, {
       passed: (message) => this.#passed(message),
@@ -97,6 +97,7 @@ export class Replica {
         edge.arrived();
       },
       gap: observer.gap,
+      session: () => comparison.session,
       failed: edge.failed,
     });
   }
@@ -145,6 +146,11 @@ export class Replica {
   recovered(): void {
     this.#isLost = false;
     this.#replication.observer.recovered();
+  }
+
+  /** What was taken for lost is in the stream. */
+  found(): void {
+    this.#isLost = false;
   }
 
   /** The effect of an arrival is part of the step that is made, or it has none. */
@@ -265,6 +271,7 @@ export class Replica {
       async () => {
         if (isHopeless()) throw new StreamUnavailableError('the stream is another one than before');
         if (isEarly() && !this.#isLost) throw new StreamUnavailableError('the stream has not been compared yet');
+        if (!(await this.#isStillNext(publication))) return undefined;
         try {
           return await this.#replication.stream.publish(this.#workspace, publication);
         } catch (error) {
@@ -275,6 +282,14 @@ export class Replica {
       patienceMs,
       isHopeless,
     );
+  }
+
+  /** False: what is to be before it may not be the last any more, though something else has its number. */
+  async #isStillNext({ expected, after }: Publication): Promise<boolean> {
+    const { stream } = this.#replication;
+    if (stream.forgets || expected === undefined || this.inbox.isCaughtUp) return true;
+    await this.inbox.catchUp();
+    return this.inbox.isEmpty && this.inbox.lastOf(stream.origins[0] ?? '')?.id === after;
   }
 
   async #retrying<T>(work: () => Promise<T>, patienceMs: number, isHopeless: () => boolean): Promise<T> {

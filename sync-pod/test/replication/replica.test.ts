@@ -1,10 +1,12 @@
-import { afterEach, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import { StreamUnavailableError } from '../../src/replication/stream.ts';
 import { NO_CHECKPOINT } from '../../src/workspace/checkpoint.ts';
 import { Replica } from '../../src/workspace/replica.ts';
 import { StreamComparison } from '../../src/workspace/stream-comparison.ts';
 import { UnpublishedBudget } from '../../src/workspace/unpublished-budget.ts';
 import { NatsServer } from '../nats-server.ts';
+import { until } from '../pod.ts';
+import { NatsProxy } from './nats-proxy.ts';
 import { bytesOf, TestStream, workspace } from './test-stream.ts';
 
 let nats: NatsServer;
@@ -19,8 +21,11 @@ afterEach(async () => {
 async function open(): Promise<Replica> {
   nats = await NatsServer.start();
   one = await TestStream.open(nats.url, { retention: 'interest' });
+  return replicaOn(one);
+}
+
+function replicaOn({ stream }: TestStream): Replica {
   comparison = new StreamComparison();
-  const { stream } = one;
   const ignore = () => undefined;
   const replication = {
     stream,
@@ -73,4 +78,52 @@ test('a pod tells the others of a loss that it has found', async () => {
   const other = await TestStream.open(nats.url, { retention: 'interest' });
   expect((await other.stream.facts()).losses).toEqual((await one.stream.facts()).losses);
   await other.close();
+});
+
+describe('another stream, in which another message has the number of the last one', () => {
+  let proxy: NatsProxy;
+  let other: TestStream;
+  afterEach(async () => {
+    await other.close();
+    await proxy.stop();
+  });
+
+  /** A pod that knows a stream with one message, and can reach another one with one message since. */
+  async function meetAnother(): Promise<Replica> {
+    nats = await NatsServer.start();
+    proxy = await NatsProxy.start(nats.port);
+    one = await TestStream.open(proxy.url);
+    const replica = replicaOn(one);
+    replica.inbox.open();
+    expect(await publish(replica)).toBe(true);
+    proxy.block();
+    await until(async () => !one.stream.isConnected);
+    comparison.interrupted();
+    await nats.end('SIGKILL');
+    await nats.clearStore();
+    await nats.restart();
+    other = await TestStream.open(nats.url);
+    await publishOther('first');
+    proxy.unblock();
+    await one.connected();
+    return replica;
+  }
+
+  const publishOther = (id: string) => other.stream.publish(workspace('w'), { id, bytes: bytesOf(3, id.length) });
+
+  test('the one that follows is not taken for the next', async () => {
+    const replica = await meetAnother();
+    await publishOther('second');
+    await until(async () => replica.isLost);
+    await until(async () => !replica.inbox.isEmpty);
+    expect(replica.inbox.first?.message.id).toBe('first');
+  });
+
+  test('nothing is published right after it', async () => {
+    const replica = await meetAnother();
+    const summary = replica.publishNext(bytesOf(5), 'summary', 1000);
+    expect(await summary).toBe(false);
+    expect(replica.inbox.first?.message.id).toBe('first');
+    expect((await other.read(workspace('w'))).map(({ id }) => id)).toEqual(['first']);
+  });
 });
