@@ -68,7 +68,10 @@ export class Cluster {
       const states = await Promise.all(this.pods.map((pod) => pod.read(workspace)));
       const [first] = states;
       if (first !== undefined && states.every((one) => isSame(one, first))) return first;
-      if (Date.now() > deadline) throw new Error(`the pods do not agree on ${workspace}: ${difference(states)}`);
+      if (Date.now() > deadline) {
+        const errors = this.pods.flatMap((pod, index) => pod.errors.map((line) => `pod ${index}: ${line}`));
+        throw new Error([`the pods do not agree on ${workspace}: ${difference(states)}`, ...errors].join('\n'));
+      }
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
