@@ -6,6 +6,9 @@ import { natsServer } from '../../scripts/tools.mjs';
 import { isPaused } from './is-paused.ts';
 import { freePort, until } from './pod.ts';
 
+/** One that is not ready after this time never will be. */
+const START_MS = 60_000;
+
 /** A real nats-server with JetStream, in a process of its own, on a port of loopback that it keeps. */
 export class NatsServer {
   readonly port: string;
@@ -48,8 +51,10 @@ export class NatsServer {
     child.stderr?.on('data', (chunk: Buffer) => {
       this.#output += chunk;
     });
+    const deadline = Date.now() + START_MS;
     await until(async () => {
       if (child.exitCode !== null) throw new Error(`nats-server ended with ${child.exitCode}: ${this.#output}`);
+      if (Date.now() > deadline) throw new Error(`nats-server does not get ready: ${this.#output}`);
       return this.#output.includes('Server is ready');
     });
   }

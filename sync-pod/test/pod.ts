@@ -24,6 +24,9 @@ export function token(claims: Record<string, unknown> = {}, secret = SECRET): Pr
     .sign(new TextEncoder().encode(secret));
 }
 
+/** One that is not ready after this time never will be. */
+const START_MS = 60_000;
+
 interface PodOptions {
   readonly env?: Record<string, string>;
   readonly shards?: number;
@@ -75,14 +78,20 @@ export class Pod {
     });
     this.#process = child;
     this.port = await new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`the pod does not get ready: ${this.#output}`)), START_MS);
       const read = (chunk: Buffer) => {
         this.#output += chunk;
         const ready = /"port":(\d+).*"msg":"ready"/.exec(this.#output);
-        if (ready !== null) resolve(Number(ready[1]));
+        if (ready === null) return;
+        clearTimeout(timer);
+        resolve(Number(ready[1]));
       };
       child.stdout?.on('data', read);
       child.stderr?.on('data', read);
-      child.on('close', (code) => reject(new Error(`the pod ended with ${code}: ${this.#output}`)));
+      child.on('close', (code) => {
+        clearTimeout(timer);
+        reject(new Error(`the pod ended with ${code}: ${this.#output}`));
+      });
     });
   }
 
