@@ -67,6 +67,7 @@ async function main(config: Config): Promise<void> {
     connections,
     pendingBytes: () => sockets.pendingBytes,
     workspacesOpen: () => workspaces.openCount,
+    workspacesQuarantined: () => workspaces.quarantinedCount,
     webhooksQueued: () => webhooks?.queued ?? 0,
     unpublishedBytes: () => link?.replication.budget.bytes ?? 0,
     unpublishedRecords: () => link?.replication.budget.records ?? 0,
@@ -126,6 +127,8 @@ async function main(config: Config): Promise<void> {
     compactFromBytes: config.compactFromBytes,
     onUpdated: webhooks && ((workspaceId, update) => webhooks.updated({ workspaceId, ...update })),
     onCompacted: () => metrics.compactions.inc(),
+    onQuarantined: (workspace, error) =>
+      logger.error({ err: error, workspace }, 'a workspace cannot be read and is quarantined'),
     onFailed: (workspace, error) => logger.error({ err: error, workspace }, 'something is wrong with a workspace'),
     onShardDown: (error) => logger.error({ err: error }, 'a shard is down'),
     onShardUp: (shard) => logger.info({ shard }, 'a shard is up again'),

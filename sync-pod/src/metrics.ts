@@ -6,6 +6,7 @@ export function createMetrics(gauges: {
   pendingBytes: () => number;
   webhooksQueued: () => number;
   workspacesOpen: () => number;
+  workspacesQuarantined: () => number;
   unpublishedBytes: () => number;
   unpublishedRecords: () => number;
   streamConnected: () => boolean;
@@ -36,6 +37,14 @@ export function createMetrics(gauges: {
     registers,
     collect() {
       this.set(gauges.workspacesOpen());
+    },
+  });
+  new Gauge({
+    name: 'etherply_quarantined_workspaces',
+    help: 'Workspaces that cannot be read and are kept apart.',
+    registers,
+    collect() {
+      this.set(gauges.workspacesQuarantined());
     },
   });
   new Gauge({

@@ -12,6 +12,7 @@ import { connect } from 'node:net';
 import type { Logger } from 'pino';
 import { StreamUnavailableError } from '../replication/stream.ts';
 import { ShardDownError } from '../storage/supervised-shard.ts';
+import { QuarantinedError } from '../workspace/quarantine.ts';
 import { BusyError } from '../workspace/workspaces.ts';
 import type { Certificate } from './certificate.ts';
 import type { ControlRoutes } from './control-routes.ts';
@@ -173,7 +174,7 @@ export class Server {
 
 function knownError(error: unknown): HttpError | undefined {
   if (error instanceof HttpError) return error;
-  const passing = [ShardDownError, StreamUnavailableError, BusyError];
+  const passing = [ShardDownError, StreamUnavailableError, BusyError, QuarantinedError];
   const isPassing = passing.some((kind) => error instanceof kind) && error instanceof Error;
   return isPassing ? new HttpError('unavailable', error.message) : undefined;
 }

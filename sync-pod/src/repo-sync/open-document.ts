@@ -3,6 +3,7 @@ import type { AutomergeStrategy } from '../strategy/automerge/automerge-strategy
 import { cutChunks, isChange } from '../strategy/automerge/change-header.ts';
 import type { HistoryWork } from '../strategy/history.ts';
 import type { Author } from '../strategy/strategy.ts';
+import { UnreadableError } from '../strategy/unreadable-error.ts';
 import { isPassingError } from '../workspace/passing-error.ts';
 import type { Outcome } from '../workspace/submission.ts';
 import type { Workspace } from '../workspace/workspace.ts';
@@ -14,6 +15,8 @@ interface Edge {
   readonly mayWrite: () => boolean;
   readonly historyWork: HistoryWork;
   readonly send: (message: Uint8Array) => void;
+  /** What is stored of it cannot be read. */
+  readonly unreadable: () => void;
   /** There is nothing here. */
   readonly unavailable: () => void;
   /** The client is to connect again: what it sent may not be here. */
@@ -77,6 +80,11 @@ export class OpenDocument {
     this.#isRunning = true;
     void this.#work()
       .catch((error: unknown) => {
+        if (error instanceof UnreadableError) {
+          this.#workspace.checkReadable();
+          this.#edge.unreadable();
+          return;
+        }
         if (!isPassingError(error)) this.#edge.failed(error);
         this.#edge.interrupted();
       })
@@ -160,7 +168,8 @@ export class OpenDocument {
     const message = mayWrite ? data : encodeSyncMessage({ ...decoded, changes: [] });
     try {
       this.#peer = strategy.hear(this.#peer, message);
-    } catch {
+    } catch (error) {
+      if (error instanceof UnreadableError) throw error;
       return this.#refuse('a message of a document cannot be taken in');
     }
     return true;
@@ -178,13 +187,14 @@ export class OpenDocument {
           for (const { data } of records) changes.push(data);
         }
       }
-      const problem = strategy.judge(changes);
+      const problem = await strategy.judge(changes);
       if (typeof problem === 'string') return problem;
       if (problem === null) {
         this.#edge.interrupted();
         return false;
       }
-    } catch {
+    } catch (error) {
+      if (error instanceof UnreadableError) throw error;
       return 'a change of a document cannot be read';
     }
     this.#edge.changes(changes.length, bytes);

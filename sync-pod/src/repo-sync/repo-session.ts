@@ -3,6 +3,7 @@ import { type Access, mayOpen } from '../auth/access.ts';
 import { TokenBucket } from '../limits/token-bucket.ts';
 import type { HistoryWork } from '../strategy/history.ts';
 import { isPassingError } from '../workspace/passing-error.ts';
+import { QuarantinedError } from '../workspace/quarantine.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import type { Workspaces } from '../workspace/workspaces.ts';
 import {
@@ -176,8 +177,11 @@ export class RepoSession implements Peer {
         return { document, close };
       }
     } catch (error) {
-      if (!isPassingError(error)) failed(error);
-      this.#interrupted();
+      if (error instanceof QuarantinedError) this.#quarantined(id);
+      else {
+        if (!isPassingError(error)) failed(error);
+        this.#interrupted();
+      }
     }
     close();
     return undefined;
@@ -191,6 +195,11 @@ export class RepoSession implements Peer {
       historyWork,
       send: (data) => this.#send({ type: 'sync', documentId: id, data }),
       unavailable: () => this.#unavailable(id),
+      unreadable: () => {
+        void this.#documents.get(id)?.then((opened) => opened?.close());
+        this.#options.peers.close(id, this);
+        this.#quarantined(id);
+      },
       interrupted: () => this.#interrupted(),
       failed,
       broken: (why) => {
@@ -219,6 +228,13 @@ export class RepoSession implements Peer {
 
   #interrupted(): void {
     this.close(CLOSE.restart, JSON.stringify({ retry_after_ms: 1000 }));
+  }
+
+  /** It is there again for who asks again, once it can be read. */
+  #quarantined(id: WorkspaceId): void {
+    this.#documents.delete(id);
+    this.#send({ type: 'error', message: `document ${id}: ${new QuarantinedError().message}` });
+    this.#unavailable(id);
   }
 
   #unavailable(documentId: string): void {

@@ -5,6 +5,7 @@ import { historyWork } from './histories.ts';
 
 export const encode = (input: Parameters<typeof heavyWork.encode>) => heavyWork.encode(...input);
 export const decode = (input: Parameters<typeof heavyWork.decode>) => heavyWork.decode(...input);
+export const summarize = (input: Parameters<typeof heavyWork.summarize>) => heavyWork.summarize(...input);
 export const pack = (input: Parameters<typeof historyWork.pack>) => historyWork.pack(...input);
 export const page = (input: Parameters<typeof historyWork.page>) => historyWork.page(...input);
 export const records = (input: Parameters<typeof historyWork.records>) => historyWork.records(...input);

@@ -1,5 +1,6 @@
 import { type StrategyName, strategyName, type WorkspaceId, type WorkspaceSettings } from '@etherply/protocol';
 import type { LogEntry } from '../storage/shard.ts';
+import { AutomergeStrategy } from '../strategy/automerge/automerge-strategy.ts';
 import { type Answered, NEEDS_HISTORY, type Strategy } from '../strategy/strategy.ts';
 import { decodeEnvelope, decodeSettings, type Envelope, SETTINGS_KIND, STATE_KIND } from './envelope.ts';
 import { decodeManifest, type Manifest } from './manifest.ts';
@@ -70,6 +71,11 @@ export class WorkspaceState {
   /** One in which nothing is, made as this one was. */
   empty(): WorkspaceState {
     return new WorkspaceState(this.#options);
+  }
+
+  /** Why nothing of it can be served any more; undefined where all is well. */
+  get fault(): Error | undefined {
+    return this.strategy instanceof AutomergeStrategy ? this.strategy.fault : undefined;
   }
 
   /** Takes in all that is stored, in slices; the state must be new. */

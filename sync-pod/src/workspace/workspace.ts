@@ -293,6 +293,12 @@ export class Workspace implements Committer {
     return this.#kept((upkeep) => upkeep.recover(source));
   }
 
+  /** Where it has turned out that it cannot be read, it goes down, and is quarantined. */
+  checkReadable(): void {
+    const { fault } = this.#state;
+    if (fault !== undefined && !this.isDown) this.#turns.turnBroken(fault);
+  }
+
   /** Calls this whenever something has become durable that changes the workspace. Gives what ends it. */
   watch(changed: () => void): () => void {
     this.#watchers.add(changed);
@@ -301,11 +307,13 @@ export class Workspace implements Committer {
 
   /**
    * The strategy, with the whole document; undefined where the workspace is none.
+   * @throws UnreadableError where it cannot be made
    * @throws NotCommittedError, StreamUnavailableError
    */
   async whole(): Promise<AutomergeStrategy | undefined> {
     const { strategy } = this;
     if (!(strategy instanceof AutomergeStrategy)) return undefined;
+    if (strategy.fault !== undefined) throw strategy.fault;
     if (strategy.isComplete) return strategy;
     await new Promise<void>((resolve, reject) => {
       const work = async () => {
@@ -555,6 +563,7 @@ export class Workspace implements Committer {
   }
 
   #changed(): void {
+    this.checkReadable();
     for (const changed of this.#watchers) changed();
   }
 

@@ -1,10 +1,11 @@
-import type { WorkspaceId, WorkspaceSettings } from '@etherply/protocol';
+import { CLOSE, type WorkspaceId, type WorkspaceSettings } from '@etherply/protocol';
 import { StreamUnavailableError } from '../replication/stream.ts';
 import { CommitLoop, type CommitObserver, type Committer } from '../storage/commit-loop.ts';
 import { shardOf } from '../storage/placement.ts';
 import type { LogEntry } from '../storage/shard.ts';
 import { ShardDownError, SupervisedShard } from '../storage/supervised-shard.ts';
 import type { HistoricRecord, HistoryWork, Page } from '../strategy/history.ts';
+import { UnreadableError } from '../strategy/unreadable-error.ts';
 import { eachAtOnce } from './at-once.ts';
 import { Audit } from './audit.ts';
 import type { Broadcaster } from './broadcaster.ts';
@@ -13,13 +14,14 @@ import { Compaction, CompactionFailed } from './compaction.ts';
 import type { Home } from './home.ts';
 import { IdleQueue } from './idle-queue.ts';
 import { laterOf } from './last-mark.ts';
+import { isPassingError } from './passing-error.ts';
+import { Quarantine, QuarantinedError } from './quarantine.ts';
 import type { Replication } from './replica.ts';
 import type { Source } from './source.ts';
 import { readHistory } from './stored-history.ts';
 import { type OpenMarks, StreamCheck } from './stream-check.ts';
 import { encodeStreamFacts, NO_STREAM } from './stream-facts.ts';
 import type { Outcome } from './submission.ts';
-import { NotCommittedError } from './turns.ts';
 import { countUnpublished, type Unpublished } from './unpublished.ts';
 import { type Stored, type Update, Workspace, type WorkspaceLimits } from './workspace.ts';
 import { type StateOptions, WorkspaceState } from './workspace-state.ts';
@@ -48,6 +50,8 @@ interface Options {
   /** A commit had an effect; undefined where nobody wants to know. */
   readonly onUpdated: ((workspace: WorkspaceId, update: Update) => void) | undefined;
   readonly onCompacted: (workspace: WorkspaceId) => void;
+  /** It cannot be read, and is kept apart. */
+  readonly onQuarantined: (workspace: WorkspaceId, error: unknown) => void;
   /** Something that should not happen: it cannot be compacted, brought back, or planned. */
   readonly onFailed: (workspace: WorkspaceId, error: unknown) => void;
   readonly onShardDown: (error: Error) => void;
@@ -95,6 +99,7 @@ export class Workspaces {
   readonly #underWay = new Set<string>();
   /** Those of which the stream lacks something, as far as they have been opened. */
   readonly #unrecovered = new Set<WorkspaceId>();
+  readonly #quarantine: Quarantine;
   #closing = false;
   #background: Promise<void> = Promise.resolve();
   #historyReads: Promise<unknown> = Promise.resolve();
@@ -105,6 +110,7 @@ export class Workspaces {
   private constructor(options: Options, shards: readonly ShardSlot[]) {
     this.#options = options;
     this.#shards = shards;
+    this.#quarantine = new Quarantine({ began: options.onQuarantined, now: options.now });
     const { replication } = options;
     this.#check =
       replication &&
@@ -158,9 +164,15 @@ export class Workspaces {
     return this.#open.size;
   }
 
+  /** Those that cannot be read, as far as they have been opened. */
+  get quarantinedCount(): number {
+    return this.#quarantine.count;
+  }
+
   /**
    * Opens a workspace and keeps it open until `release` is called, once for each successful call of `acquire`.
    * @throws ShardDownError where its shard is down
+   * @throws QuarantinedError where it cannot be read
    * @throws StreamUnavailableError where nobody can know yet whether all of it is here
    */
   acquire(id: WorkspaceId): Promise<Workspace> {
@@ -170,6 +182,7 @@ export class Workspaces {
 
   async #acquire(id: WorkspaceId): Promise<Workspace> {
     let slot = this.#open.get(id);
+    if (this.#quarantine.has(id) && (slot !== undefined || !this.#quarantine.isDue(id))) throw new QuarantinedError();
     if (slot === undefined) {
       slot = { opening: this.#load(id), workspace: undefined, users: 0, idleSince: 0 };
       this.#open.set(id, slot);
@@ -178,11 +191,13 @@ export class Workspaces {
     this.#idle.delete(id);
     try {
       slot.workspace = await slot.opening;
-      return slot.workspace;
     } catch (error) {
       if (this.#open.get(id) === slot) this.#open.delete(id);
       throw error;
     }
+    if (!this.#quarantine.has(id)) return slot.workspace;
+    this.release(id); // what came in while it was opened cannot be read
+    throw new QuarantinedError();
   }
 
   /** Keeps a workspace open for as long as `work` takes. @throws as `acquire` */
@@ -358,7 +373,7 @@ export class Workspaces {
   async #load(id: WorkspaceId): Promise<Workspace> {
     const { broadcaster, now, compactFromBytes, limits, historyWork, replication, home, onUpdated } = this.#options;
     const { loop } = this.#slotOf(id);
-    const stored = await this.#read(id);
+    const stored = await this.#readable(id);
     const workspace = new Workspace(id, stored, {
       broadcaster,
       now,
@@ -368,7 +383,7 @@ export class Workspaces {
       replication,
       home,
       updated: onUpdated,
-      failed: this.#options.onFailed,
+      failed: (one, error) => this.#failed(one, error),
       schedule: (one) => loop.schedule(one),
       compact: (one) => this.#compact(one),
       rollUp: (one) => this.#inBackground(one.id, 'rollup', () => one.rollUp(this.#slotOf(id).shard)),
@@ -384,6 +399,28 @@ export class Workspaces {
     }
     this.#recover(workspace);
     return workspace;
+  }
+
+  /** As `#read`. @throws QuarantinedError */
+  async #readable(id: WorkspaceId): Promise<Stored> {
+    try {
+      const stored = await this.#read(id);
+      this.#quarantine.delete(id);
+      return stored;
+    } catch (error) {
+      if (isPassingError(error)) throw error;
+      this.#quarantine.add(id, error);
+      throw new QuarantinedError();
+    }
+  }
+
+  #failed(id: WorkspaceId, error: unknown): void {
+    if (!(error instanceof UnreadableError)) {
+      this.#options.onFailed(id, error);
+      return;
+    }
+    this.#quarantine.add(id, error);
+    this.#options.broadcaster.dismiss(id, CLOSE.restart, JSON.stringify({ retry_after_ms: 0 }));
   }
 
   async #read(id: WorkspaceId): Promise<Stored> {
@@ -446,7 +483,7 @@ export class Workspaces {
         });
       } catch (error) {
         if (error instanceof StreamUnavailableError) throw error; // it is all done again when it can be reached
-        if (!(error instanceof ShardDownError)) this.#options.onFailed(id, error);
+        if (!isPassingError(error)) this.#options.onFailed(id, error);
       }
     });
   }
@@ -508,8 +545,7 @@ export class Workspaces {
         if (!this.#closing) await this.#use(id, work);
       } catch (error) {
         // What keeps the shard or the stream away is known already, and it is tried again.
-        const passing = [CompactionFailed, NotCommittedError, ShardDownError, StreamUnavailableError];
-        if (!passing.some((kind) => error instanceof kind)) this.#options.onFailed(id, error);
+        if (!isPassingError(error) && !(error instanceof CompactionFailed)) this.#failed(id, error);
       }
       this.#underWay.delete(key);
     });
@@ -556,7 +592,8 @@ export class Workspaces {
   /** Lets go of a workspace, unless it is used or has something under way. */
   #evict(id: WorkspaceId): void {
     const slot = this.#open.get(id);
-    if (slot?.workspace === undefined || slot.users > 0 || !slot.workspace.isIdle) return;
+    if (slot?.workspace === undefined || slot.users > 0) return;
+    if (!slot.workspace.isIdle && !this.#quarantine.has(id)) return;
     slot.workspace.close();
     this.#open.delete(id);
     this.#idle.delete(id);

@@ -1,97 +1,25 @@
-import {
-  change,
-  encodeSyncMessage,
-  from,
-  getAllChanges,
-  getHeads,
-  init,
-  load,
-  save,
-  splice,
-} from '@automerge/automerge';
-import { type DocumentId, parseAutomergeUrl, Repo } from '@automerge/automerge-repo';
+import { change, from, getAllChanges, getHeads, getObjectId, init, load, save, splice } from '@automerge/automerge';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { Encoder } from 'cbor-x';
 import { WebSocket } from 'ws';
 import { z } from 'zod';
-import { freePort, Pod, token, until } from '../pod.ts';
-
-const cbor = new Encoder({ useRecords: false, tagUint8Array: false });
-const answer = z.looseObject({ type: z.string() });
+import { freePort, Pod, until } from '../pod.ts';
+import { bringing, cbor, newId, oddChange, RawClient } from './raw-client.ts';
 
 interface Nested {
   in?: Nested;
 }
+
+const ONE = '11'.repeat(16);
+const BASE = from({ text: 'abc', list: [1, 2] }, { actor: ONE });
+const LIST = getObjectId(BASE, 'list') ?? '';
+const SET = { action: 'set', obj: '_root', key: 'x', value: 1, datatype: 'int', pred: [] };
+const INSERT = { action: 'set', obj: getObjectId(BASE, 'text') ?? '', insert: true, value: 'x', pred: [] };
 
 let pod: Pod;
 beforeEach(async () => {
   pod = await Pod.start({ env: { ETHERPLY_REPO_SYNC: 'true', PORT: await freePort() } });
 });
 afterEach(() => pod.stop());
-
-/** A client that sends what it likes. */
-class RawClient {
-  readonly #socket: WebSocket;
-  readonly heard: z.infer<typeof answer>[] = [];
-  closeCode: number | undefined;
-
-  private constructor(socket: WebSocket) {
-    this.#socket = socket;
-    socket.on('message', (data: Buffer) => this.heard.push(answer.parse(cbor.decode(data))));
-    socket.on('close', (code) => {
-      this.closeCode = code;
-    });
-  }
-
-  static async connect(claims: Record<string, unknown> = {}): Promise<RawClient> {
-    const url = `${pod.url('/v1/repo').replace('http', 'ws')}?token=${await token(claims)}`;
-    const socket = new WebSocket(url);
-    const client = new RawClient(socket);
-    await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
-    return client;
-  }
-
-  static async joined(senderId = 'raw', sub = 'alice'): Promise<RawClient> {
-    const client = await RawClient.connect({ sub });
-    client.send({ type: 'join', senderId, peerMetadata: {}, supportedProtocolVersions: ['1'] });
-    await client.hears('peer');
-    return client;
-  }
-
-  send(message: unknown): void {
-    this.sendFrame(cbor.encode(message));
-  }
-
-  sendFrame(frame: Uint8Array | string): void {
-    this.#socket.send(frame);
-  }
-
-  sync(documentId: string, data: Uint8Array, type = 'sync'): void {
-    this.send({ type, senderId: 'raw', targetId: 'pod', documentId, data });
-  }
-
-  async hears(type: string): Promise<z.infer<typeof answer>> {
-    await until(async () => this.heard.some((one) => one.type === type) || this.closeCode !== undefined);
-    const found = this.heard.find((one) => one.type === type);
-    if (found === undefined) throw new Error(`closed with ${this.closeCode}`);
-    return found;
-  }
-
-  async closed(): Promise<number> {
-    await until(async () => this.closeCode !== undefined);
-    return this.closeCode ?? 0;
-  }
-
-  close(): void {
-    this.#socket.close();
-  }
-}
-
-function bringing(changes: Uint8Array[], heads: string[]): Uint8Array {
-  return encodeSyncMessage({ heads, need: [], have: [], changes });
-}
-
-const id = (): DocumentId => parseAutomergeUrl(new Repo().create().url).documentId;
 
 describe('what no stock client sends', () => {
   test.each([
@@ -102,25 +30,25 @@ describe('what no stock client sends', () => {
     ['a message before it has joined', cbor.encode({ type: 'leave', senderId: 'raw' })],
     ['text', 'text'],
   ])('%s closes the connection', async (_, frame) => {
-    const client = await RawClient.connect();
+    const client = await RawClient.connect(pod);
     client.sendFrame(frame);
     expect(await client.closed()).toBe(4400);
   });
 
   test('a version that is not spoken is answered with an error', async () => {
-    const client = await RawClient.connect();
+    const client = await RawClient.connect(pod);
     client.send({ type: 'join', senderId: 'raw', supportedProtocolVersions: ['7'] });
     expect(await client.hears('error')).toMatchObject({ message: expect.stringContaining('version 1') });
     expect(await client.closed()).toBe(1000);
   });
 
   test('a second connection of a client replaces the first, one of another user does not', async () => {
-    const first = await RawClient.joined('same');
-    const stranger = await RawClient.connect({ sub: 'eve' });
+    const first = await RawClient.joined(pod, 'same');
+    const stranger = await RawClient.connect(pod, { sub: 'eve' });
     stranger.send({ type: 'join', senderId: 'same', supportedProtocolVersions: ['1'] });
     await stranger.hears('peer');
     expect(first.closeCode).toBeUndefined();
-    const second = await RawClient.joined('same');
+    const second = await RawClient.joined(pod, 'same');
     expect(await first.closed()).toBe(1000);
     expect(stranger.closeCode).toBeUndefined();
     second.close();
@@ -128,7 +56,7 @@ describe('what no stock client sends', () => {
   });
 
   test('a token that ends ends the connection', async () => {
-    const client = await RawClient.connect({ exp: Math.floor(Date.now() / 1000) + 1 });
+    const client = await RawClient.connect(pod, { exp: Math.floor(Date.now() / 1000) + 1 });
     expect(await client.closed()).toBe(4401);
   });
 
@@ -162,11 +90,11 @@ describe('what no stock client sends', () => {
       },
     ],
   ])('%s closes the connection, and nothing else', async (_, message) => {
-    const [victim, other] = [id(), id()];
-    const client = await RawClient.joined();
+    const [victim, other] = [newId(), newId()];
+    const client = await RawClient.joined(pod);
     client.sync(victim, await message());
     expect(await client.closed()).toBe(4400);
-    const good = await RawClient.joined();
+    const good = await RawClient.joined(pod);
     const doc = from({ text: 'fine' });
     for (const document of [victim, other]) {
       good.sync(document, bringing(getAllChanges(doc), getHeads(doc)));
@@ -176,7 +104,7 @@ describe('what no stock client sends', () => {
   });
 
   test('values that are nested too deep, in one change or over many, close the connection, and the pod goes on', async () => {
-    const document = id();
+    const document = newId();
     let doc = init<{ deep: Nested }>();
     for (let n = 0; n < 30; n += 1) {
       doc = change(doc, (draft) => {
@@ -189,21 +117,21 @@ describe('what no stock client sends', () => {
         }
       });
     }
-    const client = await RawClient.joined();
+    const client = await RawClient.joined(pod);
     for (const one of getAllChanges(doc)) client.sync(document, bringing([one], []));
     expect(await client.closed()).toBe(4400);
-    const all = await RawClient.joined();
-    all.sync(id(), bringing(getAllChanges(doc), getHeads(doc)));
+    const all = await RawClient.joined(pod);
+    all.sync(newId(), bringing(getAllChanges(doc), getHeads(doc)));
     expect(await all.closed()).toBe(4400);
     expect((await fetch(pod.url('/healthz'))).status).toBe(200);
     expect((await pod.read(document)).data).toHaveProperty('deep');
   });
 
   test('two changes of one actor under one number close the connection of the second', async () => {
-    const [document, actor] = [id(), '33'.repeat(16)];
+    const [document, actor] = [newId(), '33'.repeat(16)];
     const [first, second] = ['first', 'second'].map((text) => from({ text }, { actor }));
     if (first === undefined || second === undefined) throw new Error('there are two');
-    const client = await RawClient.joined();
+    const client = await RawClient.joined(pod);
     client.sync(document, bringing(getAllChanges(first), getHeads(first)));
     await until(async () => (await pod.read(document)).data.text === 'first');
     client.sync(document, bringing(getAllChanges(second), getHeads(second)));
@@ -212,12 +140,12 @@ describe('what no stock client sends', () => {
   });
 
   test('nobody is silenced by who speaks in their name', async () => {
-    const [shared, own] = [id(), id()];
+    const [shared, own] = [newId(), newId()];
     const doc = from({ text: 'x' });
     const [alice, bob, eve] = [
-      await RawClient.joined('alice'),
-      await RawClient.joined('bob'),
-      await RawClient.joined('eve', 'eve'),
+      await RawClient.joined(pod, 'alice'),
+      await RawClient.joined(pod, 'bob'),
+      await RawClient.joined(pod, 'eve', 'eve'),
     ];
     for (const one of [alice, bob, eve]) {
       for (const document of [shared, own]) one.sync(document, bringing(getAllChanges(doc), getHeads(doc)));
@@ -237,14 +165,14 @@ describe('what no stock client sends', () => {
   });
 
   test('changes whose dependencies never come have no effect, and those after them do', async () => {
-    const document = id();
+    const document = newId();
     let doc = from<Record<string, unknown>>({ text: 'one' }, { actor: '11'.repeat(16) });
     const other = change(load<Record<string, unknown>>(save(doc), { actor: '22'.repeat(16) }), (draft) => {
       draft.lost = true;
     });
     const [, lost] = getAllChanges(other);
     doc = change(other, (draft) => splice(draft, ['text'], 3, 0, ' two'));
-    const client = await RawClient.joined();
+    const client = await RawClient.joined(pod);
     const changes = getAllChanges(doc).filter((one) => one !== lost);
     client.sync(document, bringing(changes.slice(0, 1), ['ab'.repeat(32)]));
     await until(async () => (await pod.read(document)).data.text === 'one');
@@ -257,9 +185,52 @@ describe('what no stock client sends', () => {
 
   test('a workspace that is no Automerge document is not there', async () => {
     await pod.configure('registers', { strategy: 'lww' });
-    const client = await RawClient.joined();
+    const client = await RawClient.joined(pod);
     client.sync('registers', bringing([], []), 'request');
     expect(await client.hears('doc-unavailable')).toMatchObject({ documentId: 'registers' });
     client.close();
+  });
+
+  test.each([
+    ['replaces what is not there', {}, { ...SET, pred: [`99@${'33'.repeat(16)}`] }],
+    ['is in an object that is not there', {}, { ...SET, obj: `99@${ONE}` }],
+    ['stands after an element that is not there', {}, { ...INSERT, elemId: `99@${ONE}` }],
+    ['has a key of a list', {}, { ...SET, obj: LIST }],
+    ['has an element of a map', {}, { ...INSERT, obj: '_root', elemId: '_head' }],
+    ['leaves out numbers of its actor', { seq: 5 }, SET],
+    ['numbers its ops as another one of its actor', { actor: ONE, seq: 2, startOp: 2, deps: getHeads(BASE) }, SET],
+  ])('a change that %s closes the connection, and has no effect', async (_, header, op) => {
+    const document = newId();
+    const good = await RawClient.joined(pod, 'good');
+    good.sync(document, bringing(getAllChanges(BASE), getHeads(BASE)));
+    await until(async () => (await pod.read(document)).data.text === 'abc');
+    const client = await RawClient.joined(pod);
+    client.sync(document, bringing([oddChange({ deps: getHeads(BASE), ...header }, op)], getHeads(BASE)));
+    expect(await client.closed()).toBe(4400);
+    expect((await pod.read(document)).data).toEqual({ text: 'abc', list: [1, 2] });
+    expect(await pod.metric('etherply_quarantined_workspaces')).toBe(0);
+    good.close();
+  });
+
+  test('a change of more ops than anybody makes at once closes the connection', async () => {
+    const doc = from({ text: 'a'.repeat((1 << 20) + 1) });
+    const client = await RawClient.joined(pod);
+    client.sync(newId(), bringing(getAllChanges(doc), getHeads(doc)));
+    expect(await client.closed()).toBe(4400);
+    expect((await fetch(pod.url('/healthz'))).status).toBe(200);
+  });
+
+  test('heads that are lies are asked for, and have no effect', async () => {
+    const document = newId();
+    const [liar, good] = [await RawClient.joined(pod, 'liar'), await RawClient.joined(pod, 'good')];
+    liar.sync(document, bringing(getAllChanges(BASE), ['ab'.repeat(32), 'cd'.repeat(32)]));
+    await until(async () => (await pod.read(document)).data.text === 'abc');
+    const edited = change(BASE, (doc) => splice(doc, ['text'], 3, 0, 'd'));
+    good.sync(document, bringing(getAllChanges(edited), getHeads(edited)));
+    await until(async () => (await pod.read(document)).data.text === 'abcd');
+    expect((await pod.read(document)).heads).toEqual(getHeads(edited));
+    liar.sync(document, bringing([], ['ef'.repeat(32)]));
+    await liar.hears('sync');
+    for (const one of [liar, good]) one.close();
   });
 });

@@ -30,9 +30,14 @@ export class ActorProgress {
     return progress !== undefined && (seq <= progress.seq || progress.early.has(seq));
   }
 
+  /** The counter that the next op of an actor has at least. */
+  nextOp(actor: string): number {
+    return this.#actors.get(actor)?.nextOp ?? 0;
+  }
+
   /** Whether the change with this op is in. */
   hasOp(actor: string, counter: number): boolean {
-    return counter < (this.#actors.get(actor)?.nextOp ?? 0);
+    return counter < this.nextOp(actor);
   }
 
   /** The next change of an actor is in. */

@@ -16,7 +16,8 @@ export const automergeHistory: HistoryReader = {
     after.loadIncremental(Buffer.concat(changes));
     const saved = after.save();
     after.free();
-    return saved;
+    // Changes that no library makes can be saved in a form that cannot be loaded any more.
+    return isReadable(saved) ? saved : Buffer.concat(changes);
   },
 
   page(history, { limit, before }: Page) {
@@ -58,6 +59,18 @@ export const automergeHistory: HistoryReader = {
     );
   },
 };
+
+function isReadable(saved: Uint8Array): boolean {
+  const again = getBackend(init());
+  try {
+    again.loadIncremental(saved);
+    return true;
+  } catch {
+    return false; // the library knows no other answer
+  } finally {
+    again.free();
+  }
+}
 
 function describe(change: Uint8Array): HistoricRecord {
   const { change: header, writes = [] } = decodeWrites(change);

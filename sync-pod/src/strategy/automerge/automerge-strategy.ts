@@ -1,5 +1,5 @@
-import { decodeChange, type SyncState } from '@automerge/automerge';
-import { LIMITS, type WorkspaceSettings } from '@etherply/protocol';
+import type { SyncState } from '@automerge/automerge';
+import type { WorkspaceSettings } from '@etherply/protocol';
 import { StateSize } from '../state-size.ts';
 import {
   type Answered,
@@ -15,6 +15,7 @@ import {
   type Strategy,
   type StrategyRecord,
 } from '../strategy.ts';
+import { UnreadableError } from '../unreadable-error.ts';
 import { ActorProgress } from './actor-progress.ts';
 import { authorsText } from './authorship.ts';
 import {
@@ -26,6 +27,9 @@ import {
   type RootWrite,
 } from './change.ts';
 import { actorAndSeq } from './change-header.ts';
+import { Judgement } from './change-judge.ts';
+import { type ChangeSummary, summaryOf } from './change-summary.ts';
+import { isHeavy } from './change-weight.ts';
 import { type Arrived, DocumentRegisters } from './document-registers.ts';
 import { Frontier } from './frontier.ts';
 import type { HeavyWork } from './heavy-work.ts';
@@ -39,9 +43,8 @@ interface AutomergePlan extends Plan {
   readonly entries: readonly (Entry | undefined)[];
 }
 
-/** From here on encoding or decoding a change would hold the event loop for more than some 10 ms. */
+/** From here on encoding a change would hold the event loop for more than some 10 ms. */
 const HEAVY_OPS = 4096;
-const HEAVY_BYTES = 32 * 1024;
 const NO_CHANGE = new Uint8Array(0);
 
 /**
@@ -69,6 +72,7 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
   #isPartial = false;
   /** Keys that the document has changed, and nobody has been told of. */
   readonly #unsettled = new Set<string>();
+  #fault: UnreadableError | undefined;
 
   /** @param actor 16 random bytes in hex that no other process writes with: (actor, seq) never repeats with other content */
   constructor(actor: string, heavyWork: HeavyWork) {
@@ -81,44 +85,46 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
     return this.#document !== undefined;
   }
 
+  /** Why there is no document any more: some change that came could not be taken in. The registers are as before it. */
+  get fault(): UnreadableError | undefined {
+    return this.#fault;
+  }
+
   /**
    * Looks at changes that a client brings, before any of them is taken in.
    * @returns what is wrong with them, in words for who made the client; null: they cannot be judged, for something is missing
-   * @throws where one is no change, or has what the library cannot read
+   * @throws UnreadableError; something else where one is no change, or has what the library cannot read
    */
-  judge(changes: readonly Uint8Array[]): string | undefined | null {
-    if (this.#document === undefined) throw new Error('it takes the whole document');
-    const depths = new Map<string, number>([['_root', 0]]);
-    for (const bytes of changes) {
-      const { actor, seq, hash, startOp, ops } = decodeChange(bytes);
-      const isIn = seq <= this.#progress.seq(actor);
-      if (isIn && !this.#document.mayHave(hash)) return 'a change has the actor and number of another one';
-      if (!isIn && actor === this.#actor) return 'a change says that the server made it';
-      for (const [i, { action, obj, key }] of ops.entries()) {
-        const depth = depths.get(obj) ?? this.#document.depthOf(obj);
-        if (depth === undefined) return null;
-        depths.set(obj, depth);
-        if (obj === '_root' && !isKey(key)) return `a key of the root map has 1 to ${LIMITS.keyBytes} bytes`;
-        if (!action.startsWith('make')) continue;
-        if (depth >= LIMITS.valueDepth) return `a value nests deeper than ${LIMITS.valueDepth} levels`;
-        depths.set(`${startOp + i}@${actor}`, depth + 1);
+  async judge(changes: readonly Uint8Array[]): Promise<string | undefined | null> {
+    const summaries: ChangeSummary[] = [];
+    for (const one of changes) summaries.push(isHeavy(one) ? await this.#heavyWork.summarize(one) : summaryOf(one));
+    return this.#consult((document) => {
+      const judgement = new Judgement({
+        actor: this.#actor,
+        seq: (actor) => this.#progress.seq(actor),
+        nextOp: (actor) => this.#progress.nextOp(actor),
+        has: (hash) => this.isRecent(hash) || document.has(hash),
+        mayHave: (hash) => document.mayHave(hash),
+        objectOf: (id) => document.objectOf(id),
+      });
+      for (const summary of summaries) {
+        const problem = judgement.judge(summary);
+        if (problem !== undefined) return problem;
       }
-    }
-    return undefined;
+      return undefined;
+    });
   }
 
   /** A peer of Automerge's sync protocol says what it has. The changes that it brings along must be in. @throws where the message is none */
   hear(peer: SyncState, message: Uint8Array): SyncState {
     this.#refresh();
-    if (this.#document === undefined) throw new Error('it takes the whole document');
-    return this.#document.hear(peer, message);
+    return this.#consult((document) => document.hear(peer, message));
   }
 
   /** What is to be sent to a peer next; null: nothing, until there is something new or the peer says something. */
   tell(peer: SyncState): [SyncState, Uint8Array | null] {
     this.#refresh();
-    if (this.#document === undefined) throw new Error('it takes the whole document');
-    return this.#document.tell(peer);
+    return this.#consult((document) => document.tell(peer));
   }
 
   /** How many changes have come since there is the whole document. */
@@ -202,7 +208,7 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
       const entry = plan.entries[write++];
       this.#set(key, { entries: entry === undefined ? [] : [entry], timestamp, position });
     }
-    this.#document?.add(plan.data);
+    this.#feed((document) => document.add(plan.data));
     this.#nextOp = plan.nextOp;
     this.#progress.advance(this.#actor, plan.nextOp);
     this.#frontier.advance(plan.hash, this.#frontier.tips, position);
@@ -214,7 +220,7 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
     if (data.length === 0) return [];
     const header = actorAndSeq(data);
     if (header !== undefined && this.#progress.has(header.actor, header.seq)) return null;
-    if (data.length < HEAVY_BYTES) return this.#take(decodeWrites(data), record, position);
+    if (!isHeavy(data)) return this.#take(decodeWrites(data), record, position);
     return this.#takeHeavy(record, position);
   }
 
@@ -258,7 +264,7 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
     if (document !== undefined) {
       for (const [i, one] of run.entries()) {
         const { change } = one.decoded;
-        document.take(one, position);
+        this.#feed((whole) => whole.take(one, position));
         this.#progress.advance(actor, change.startOp + change.opCount);
         this.#nextOp = Math.max(this.#nextOp, change.startOp + change.opCount);
         this.#advanced(one, i, run.length, position);
@@ -369,8 +375,34 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
 
   /** Has the registers be what the document says. */
   #refresh(): void {
+    this.#feed((document) => {
+      for (const [key, register] of document.changed(this.#registers)) this.#changed(key, register);
+    });
+  }
+
+  /** What is in the log is in, whether the document can be made of it or not: nobody who waits for something else is to fail. */
+  #feed(work: (document: DocumentRegisters) => void): void {
     if (this.#document === undefined) return;
-    for (const [key, register] of this.#document.changed(this.#registers)) this.#changed(key, register);
+    try {
+      this.#consult(work);
+    } catch (error) {
+      if (!(error instanceof UnreadableError)) throw error;
+    }
+  }
+
+  /** @throws UnreadableError where there is no document any more */
+  #consult<T>(work: (document: DocumentRegisters) => T): T {
+    if (this.#document === undefined) throw this.#fault ?? new Error('it takes the whole document');
+    try {
+      return work(this.#document);
+    } catch (error) {
+      if (error instanceof UnreadableError) {
+        this.#fault = error;
+        this.#document = undefined;
+        this.#isPartial = true;
+      }
+      throw error;
+    }
   }
 
   #changed(key: string, register: Register): void {
@@ -409,10 +441,6 @@ function* liveViews(keys: readonly string[], registers: readonly Register[]): It
 
 function viewOf(key: string, register: Register): RegisterView {
   return { key, json: register.entries[0]?.json, timestamp: register.timestamp };
-}
-
-function isKey(key: string): boolean {
-  return key !== '' && Buffer.byteLength(key) <= LIMITS.keyBytes;
 }
 
 /** Automerge wants the predecessors of an op in the order of their ids. */

@@ -38,7 +38,8 @@ export function cutChunks(bytes: Uint8Array): Uint8Array[] {
   return chunks;
 }
 
-function leb128(bytes: Uint8Array, start: number): { value: number; end: number } {
+/** A number of as many bytes as it takes, and where it ends. @throws where it does not end */
+export function leb128(bytes: Uint8Array, start: number): { value: number; end: number } {
   let value = 0;
   for (let at = start, scale = 1; ; at += 1, scale *= 128) {
     const byte = bytes[at];

@@ -1,6 +1,7 @@
 import type { SyncState } from '@automerge/automerge';
 import type { StrategyRecord } from '../strategy.ts';
 import type { DecodedWrites } from './change.ts';
+import type { KnownObject } from './change-judge.ts';
 import { AutomergeDocument } from './document.ts';
 import { type Entry, idOf, type Register } from './state-chunks.ts';
 
@@ -86,9 +87,14 @@ export class DocumentRegisters {
     return this.#document.isWaiting || this.#document.has(hash);
   }
 
-  /** How deep an object is; 0 where nobody sees it, undefined where there is none. */
-  depthOf(object: string): number | undefined {
-    return this.#document.hasObject(object) ? (this.#document.placeOf(object)?.depth ?? 0) : undefined;
+  /** Whether a change is in, and has its effect. */
+  has(hash: string): boolean {
+    return this.#document.has(hash);
+  }
+
+  /** An object; undefined where there is none. */
+  objectOf(id: string): KnownObject | undefined {
+    return this.#document.objectOf(id);
   }
 
   hear(peer: SyncState, message: Uint8Array): SyncState {

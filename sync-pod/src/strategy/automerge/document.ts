@@ -7,6 +7,8 @@ import {
   receiveSyncMessage,
   type SyncState,
 } from '@automerge/automerge';
+import { UnreadableError } from '../unreadable-error.ts';
+import type { KnownObject } from './change-judge.ts';
 
 /** A value of a key of the root map, with the op that wrote it. */
 export interface RootValue {
@@ -22,6 +24,7 @@ const OBJECTS = new Set(['map', 'list', 'text', 'table']);
 /**
  * The whole document, as the library has it: for what edits inside values, which the register map cannot follow.
  * Below the library's JavaScript documents, which would make objects of everything in them.
+ * Its methods throw an UnreadableError where the library cannot take in the changes; then it is of no use any more.
  */
 export class AutomergeDocument {
   /** Of the library's JavaScript document just the shell is used, which the sync protocol asks for. */
@@ -57,19 +60,20 @@ export class AutomergeDocument {
   }
 
   /**
-   * Where an object is: the key of the root map that it is under, and how deep. Undefined where nobody sees it, or it is not there.
+   * Where an object is: the key of the root map that it is under. Undefined where nobody sees it, or it is not there.
    * The library's own account of what changed (`diffIncremental`) takes seconds where objects are nested a thousand deep.
    */
-  placeOf(object: string): { readonly key: string; readonly depth: number } | undefined {
+  placeOf(object: string): { readonly key: string } | undefined {
     this.#catchUp();
-    const path = this.#pathOf(object);
-    return path == null ? undefined : { key: String(path[0]), depth: path.length };
+    const path = this.#infoOf(object)?.path;
+    return path === undefined ? undefined : { key: String(path[0]) };
   }
 
-  /** Whether there is, or was, such an object. */
-  hasObject(object: string): boolean {
+  /** An object that is, or was, there. */
+  objectOf(object: string): KnownObject | undefined {
     this.#catchUp();
-    return this.#pathOf(object) !== null;
+    const info = this.#infoOf(object);
+    return info && { depth: info.path?.length ?? 0, isSequence: info.type === 'list' || info.type === 'text' };
   }
 
   /** Takes in what a peer says of what it has. The changes that it brings along must be in. @throws where the message is none */
@@ -110,18 +114,23 @@ export class AutomergeDocument {
       .sort((a, b) => b.counter - a.counter || (a.actor < b.actor ? 1 : -1));
   }
 
-  /** Undefined: nobody sees it; null: there is no such object. */
-  #pathOf(object: string): readonly unknown[] | undefined | null {
+  /** Undefined where there is no such object. */
+  #infoOf(object: string): ReturnType<ReturnType<typeof getBackend>['objInfo']> | undefined {
     try {
-      return this.#handle.objInfo(object).path;
+      return this.#handle.objInfo(object);
     } catch {
-      return null; // the library knows no other answer
+      return undefined; // the library knows no other answer
     }
   }
 
   #catchUp(): void {
     if (this.#behind.length === 0) return;
-    this.#handle.loadIncremental(Buffer.concat(this.#behind));
+    try {
+      this.#handle.loadIncremental(Buffer.concat(this.#behind));
+    } catch (error) {
+      // The library tells corrupt changes by an error, and changes that contradict each other by a panic.
+      throw new UnreadableError('the library cannot make a document of the changes', { cause: error });
+    }
     this.#behind = [];
     this.#whole = undefined;
   }

@@ -1,0 +1,122 @@
+import { join } from 'node:path';
+import { from, getAllChanges, getHeads, getObjectId } from '@automerge/automerge';
+import { type DocumentId, stringifyAutomergeUrl } from '@automerge/automerge-repo';
+import { parseWorkspaceId } from '@etherply/protocol';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { Shard } from '../../src/storage/shard.ts';
+import { encodeEnvelope } from '../../src/workspace/envelope.ts';
+import { freePort, Pod, until } from '../pod.ts';
+import { Cluster } from '../replication/cluster.ts';
+import { bringing, newId, oddChange, RawClient } from './raw-client.ts';
+import { StockClient } from './stock-client.ts';
+
+const BASE = from({ text: 'abc' }, { actor: '11'.repeat(16) });
+const TEXT = getObjectId(BASE, 'text') ?? '';
+const REFUSAL = { error: { code: 'unavailable', message: expect.stringContaining('quarantined') } };
+const GAUGE = 'etherply_quarantined_workspaces';
+
+/** A change after which the library has no document any more, and that is not refused: the element it stands after is none of its list. */
+function poison(): Uint8Array {
+  const op = { action: 'set', obj: TEXT, insert: true, elemId: TEXT, value: 'x', pred: [] };
+  return oddChange({ deps: getHeads(BASE) }, op);
+}
+
+/** Clients of both protocols are told why they cannot have it. */
+async function expectQuarantined(pod: Pod, document: DocumentId): Promise<void> {
+  for (const answer of [
+    await pod.request('GET', `/v1/workspaces/${document}`),
+    await pod.request('POST', `/v1/workspaces/${document}/ops`, { body: { key: 'k', value: 1 } }),
+  ]) {
+    expect(answer).toMatchObject({ status: 503, body: REFUSAL });
+  }
+  await expect(pod.connect(document)).rejects.toThrow(/503/);
+  const raw = await RawClient.joined(pod, 'asks');
+  raw.sync(document, bringing([], []), 'request');
+  expect(await raw.hears('error')).toMatchObject({ message: expect.stringContaining('quarantined') });
+  expect(await raw.hears('doc-unavailable')).toMatchObject({ documentId: document });
+  expect(raw.closeCode).toBeUndefined();
+  raw.close();
+  const stock = await StockClient.connect(pod);
+  await expect(stock.repo.find(stringifyAutomergeUrl({ documentId: document }))).rejects.toThrow(/unavailable/);
+  await stock.end();
+  expect(await pod.metric(GAUGE)).toBe(1);
+  expect(pod.output).toContain('is quarantined');
+}
+
+/** Nobody else notices. */
+async function expectServes(pod: Pod): Promise<void> {
+  const other = newId();
+  const client = await RawClient.joined(pod, 'other');
+  client.sync(other, bringing(getAllChanges(BASE), getHeads(BASE)));
+  await until(async () => (await pod.read(other)).data.text === 'abc');
+  await (await pod.connect(other)).set('k', 1);
+  client.close();
+}
+
+describe('a document that cannot be loaded is quarantined', () => {
+  let pod: Pod;
+  let cluster: Cluster | undefined;
+  afterEach(async () => {
+    if (cluster === undefined) await pod.stop();
+    await cluster?.stop();
+    cluster = undefined;
+  });
+  const env = { ETHERPLY_REPO_SYNC: 'true' };
+
+  test('when it comes to that while clients are there, and after a restart', async () => {
+    pod = await Pod.start({ env: { ...env, PORT: await freePort() } });
+    const [document, other] = [newId(), newId()];
+    const client = await RawClient.joined(pod);
+    for (const one of [document, other]) client.sync(one, bringing(getAllChanges(BASE), getHeads(BASE)));
+    for (const one of [document, other]) await until(async () => (await pod.read(one)).data.text === 'abc');
+    const json = await pod.connect(document);
+    client.sync(document, bringing([poison()], []));
+    expect(await json.closed()).toBe(1012);
+    expect(await client.hears('error')).toMatchObject({ message: expect.stringContaining(document) });
+    await expectQuarantined(pod, document);
+    await expectServes(pod);
+    // The connection goes on with its other documents.
+    const edited = from({ text: 'more' }, { actor: '33'.repeat(16) });
+    client.sync(other, bringing(getAllChanges(edited), getHeads(edited)));
+    await until(async () => (await pod.read(other)).data.text === 'more');
+    client.close();
+    await pod.end('SIGKILL');
+    await pod.restart();
+    await expectQuarantined(pod, document);
+    await expectServes(pod);
+  });
+
+  test('when its log is corrupt', async () => {
+    pod = await Pod.start({ env: { ...env, PORT: await freePort() } });
+    const document = newId();
+    const client = await RawClient.joined(pod);
+    client.sync(document, bringing(getAllChanges(BASE), getHeads(BASE)));
+    await until(async () => (await pod.read(document)).data.text === 'abc');
+    await pod.end('SIGKILL');
+    const workspace = parseWorkspaceId(document);
+    if (workspace === undefined) throw new Error('it is the id of a workspace');
+    const shard = await Shard.open(0, join(pod.dataDir, 'shard-0'), 1 << 20);
+    const broken = { kind: 'automerge', epoch: 1, time: 0, data: Uint8Array.from([1, 2, 3]), ops: [] };
+    await shard.append([{ kind: 'record', workspace, position: 2, envelope: encodeEnvelope(broken) }]);
+    await shard.close();
+    await pod.restart();
+    await expectQuarantined(pod, document);
+    await expectServes(pod);
+  });
+
+  test('on all pods that have it open', async () => {
+    cluster = await Cluster.start({ pods: 2, env });
+    const document = newId();
+    const client = await RawClient.joined(cluster.pod(0));
+    client.sync(document, bringing(getAllChanges(BASE), getHeads(BASE)));
+    const json = await cluster.pod(1).connect(document);
+    await until(async () => (await cluster?.pod(1).read(document))?.data.text === 'abc');
+    client.sync(document, bringing([poison()], []));
+    expect(await json.closed()).toBe(1012);
+    for (const one of cluster.pods) {
+      await expectQuarantined(one, document);
+      await expectServes(one);
+    }
+    client.close();
+  });
+});
