@@ -4,6 +4,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 export function createMetrics(gauges: {
   connections: () => number;
   pendingBytes: () => number;
+  documentBytes: () => number;
   webhooksQueued: () => number;
   workspacesOpen: () => number;
   workspacesQuarantined: () => number;
@@ -45,6 +46,14 @@ export function createMetrics(gauges: {
     registers,
     collect() {
       this.set(gauges.workspacesQuarantined());
+    },
+  });
+  new Gauge({
+    name: 'etherply_document_bytes',
+    help: 'Bytes that whole Automerge documents take in memory, about.',
+    registers,
+    collect() {
+      this.set(gauges.documentBytes());
     },
   });
   new Gauge({

@@ -5,6 +5,7 @@ import { CommitLoop } from './storage/commit-loop.ts';
 import type { LogEntry, Write } from './storage/shard.ts';
 import type { HistoryWork } from './strategy/history.ts';
 import { NO_CHECKPOINT } from './workspace/checkpoint.ts';
+import { Documents } from './workspace/documents.ts';
 import type { Source } from './workspace/source.ts';
 import { Workspace } from './workspace/workspace.ts';
 import { type StateOptions, WorkspaceState } from './workspace/workspace-state.ts';
@@ -18,7 +19,7 @@ const unlimited = Number.POSITIVE_INFINITY;
  * compiled when the first clients come: without it their first ops take ten times as long.
  */
 export async function warmUp(
-  stateOptions: Omit<StateOptions, 'sourceOf'>,
+  stateOptions: Omit<StateOptions, 'sourceOf' | 'pack'>,
   historyWork: HistoryWork,
   verifier: TokenVerifier,
 ): Promise<void> {
@@ -33,7 +34,7 @@ export async function warmUp(
       yield* records;
     },
   };
-  const options: StateOptions = { ...stateOptions, sourceOf: () => source };
+  const options: StateOptions = { ...stateOptions, sourceOf: () => source, pack: historyWork.pack.bind(historyWork) };
   const keep = async (writes: readonly Write[]) => {
     for (const write of writes) if (write.kind === 'record') records.push(write);
   };
@@ -50,6 +51,7 @@ export async function warmUp(
         dismiss: () => {},
       },
       updated: undefined,
+      documents: new Documents(Number.MAX_SAFE_INTEGER),
       failed: (_, error) => {
         throw error;
       },

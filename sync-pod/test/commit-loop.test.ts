@@ -10,6 +10,7 @@ import { historyWork } from '../src/strategy/histories.ts';
 import { createStrategy } from '../src/strategy/strategies.ts';
 import { NO_CHECKPOINT } from '../src/workspace/checkpoint.ts';
 import { Compaction, CompactionFailed } from '../src/workspace/compaction.ts';
+import { Documents } from '../src/workspace/documents.ts';
 import { decodeManifest } from '../src/workspace/manifest.ts';
 import type { Outcome } from '../src/workspace/submission.ts';
 import { Workspace } from '../src/workspace/workspace.ts';
@@ -97,6 +98,7 @@ test('a compaction from before an outage does not bring back what was deleted si
     defaultStrategy: 'lww' as const,
     opIdMemoryMs: 60_000,
     sourceOf: () => shard,
+    pack: historyWork.pack,
   };
   const unlimited = Number.POSITIVE_INFINITY;
   const workspace = new Workspace(
@@ -112,6 +114,7 @@ test('a compaction from before an outage does not bring back what was deleted si
       compact: () => {},
       rollUp: () => {},
       historyWork,
+      documents: new Documents(1),
       replication: undefined,
       home: undefined,
       compactFromBytes: unlimited,

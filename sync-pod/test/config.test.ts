@@ -56,6 +56,7 @@ test('defaults; empty variables count as unset', () => {
     usageFlushSeconds: 10,
     webhookMaxQueued: 10000,
     maxIdleBytes: 268435456,
+    documentCacheBytes: 268435456,
     workspaceIdleSeconds: 60,
     compactFromBytes: 524288,
     writeBufferBytes: 67108864,

@@ -175,6 +175,14 @@ export const variables = {
     268_435_456,
     'Most that workspaces without clients hold in memory, about; the longest idle ones go before their time.',
   ),
+  documentCacheBytes: counted(
+    'ETHERPLY_DOCUMENT_CACHE_BYTES',
+    'bytes',
+    1024,
+    1_099_511_627_776,
+    268_435_456,
+    'Most that whole Automerge documents take in memory, about, for edits inside values and clients of automerge-repo. Those that have not been needed for longest go, and are made again when they are.',
+  ),
   compactFromBytes: counted(
     'ETHERPLY_COMPACT_FROM_BYTES',
     'bytes',

@@ -95,6 +95,7 @@ export class OpenDocument {
   }
 
   async #work(): Promise<void> {
+    if (this.#tellFollower()) return;
     const strategy = await this.#workspace.whole();
     if (this.#isClosed) return;
     this.#isBehind = false;
@@ -112,7 +113,19 @@ export class OpenDocument {
       if (!(await this.#take(strategy, data, isRequest)) || this.#isClosed) return;
       if (isRequest && strategy.heads().length === 0) this.#edge.unavailable();
     }
+    await this.#workspace.whole();
+    if (this.#isClosed) return;
     if (strategy.heads().length > 0 || this.#peer.theirHeads !== null) this.#tell(strategy);
+  }
+
+  /** What is new goes to a follower without the whole document. @returns false where that is not all there is to do */
+  #tellFollower(): boolean {
+    if (this.#heard.length > 0 || this.#workspace.strategy !== this.#strategy) return false;
+    const news = this.#follower?.tell();
+    if (news === undefined) return false;
+    this.#isBehind = false;
+    if (news !== null) this.#edge.send(news);
+    return true;
   }
 
   /** Once told, a peer is told nothing more until it answers or something changes: to ask again costs as much as the message. */
@@ -166,6 +179,7 @@ export class OpenDocument {
     if (!isRequest && this.#follower?.hear(decoded, changes) === true) return true;
     this.#follower = undefined;
     const message = mayWrite ? data : encodeSyncMessage({ ...decoded, changes: [] });
+    await this.#workspace.whole();
     try {
       this.#peer = strategy.hear(this.#peer, message);
     } catch (error) {
@@ -187,7 +201,9 @@ export class OpenDocument {
           for (const { data } of records) changes.push(data);
         }
       }
-      const problem = await strategy.judge(changes);
+      const summaries = await strategy.summarize(changes);
+      await this.#workspace.whole(); // it may have been dropped meanwhile
+      const problem = strategy.judge(summaries);
       if (typeof problem === 'string') return problem;
       if (problem === null) {
         this.#edge.interrupted();

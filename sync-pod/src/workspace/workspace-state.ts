@@ -1,6 +1,7 @@
 import { type StrategyName, strategyName, type WorkspaceId, type WorkspaceSettings } from '@etherply/protocol';
 import type { LogEntry } from '../storage/shard.ts';
 import { AutomergeStrategy } from '../strategy/automerge/automerge-strategy.ts';
+import type { HistoryWork, StoredHistory } from '../strategy/history.ts';
 import { type Answered, NEEDS_HISTORY, type Strategy } from '../strategy/strategy.ts';
 import { decodeEnvelope, decodeSettings, type Envelope, SETTINGS_KIND, STATE_KIND } from './envelope.ts';
 import { decodeManifest, type Manifest } from './manifest.ts';
@@ -12,6 +13,8 @@ import { decodeStoredState, stateChunksOf } from './stored-state.ts';
 
 /** What a record costs when a workspace is opened, in bytes of a snapshot that cost as much. */
 const RECORD_WEIGHT = 256;
+/** With so many bytes of changes, making a document of them would hold the event loop for some 50 ms. */
+const PACK_BYTES = 128 * 1024;
 
 /** Where the state of a workspace starts from. */
 export interface StateOptions {
@@ -22,6 +25,8 @@ export interface StateOptions {
   readonly opIdMemoryMs: number;
   /** What is on disk of a workspace. */
   readonly sourceOf: (workspace: WorkspaceId) => Source;
+  /** Packs history, off the event loop. */
+  readonly pack: HistoryWork['pack'];
 }
 
 /** What is stored of a workspace amounts to: its snapshot and the records after it. */
@@ -127,7 +132,13 @@ export class WorkspaceState {
   async complete(workspace: WorkspaceId, source = this.#options.sourceOf(workspace)): Promise<void> {
     const stored = await readHistory(workspace, source);
     if (stored === undefined) this.strategy.complete(new Uint8Array(), this.position);
-    else this.strategy.complete(Buffer.concat([stored.history.packed, stored.history.rest]), stored.position);
+    else this.strategy.complete(await this.#forDocument(stored.strategy, stored.history), stored.position);
+  }
+
+  /** The library takes ten times as long for many changes as for a document that is packed. */
+  async #forDocument(strategy: StrategyName, history: StoredHistory): Promise<Uint8Array> {
+    const { packed, rest } = history;
+    return rest.length < PACK_BYTES ? Buffer.concat([packed, rest]) : this.#options.pack(strategy, history);
   }
 
   /** As `Strategy.receive`. */

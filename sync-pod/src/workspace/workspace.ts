@@ -14,6 +14,7 @@ import type { Change } from './change.ts';
 import { type Checkpoint, type Mark, NO_CHECKPOINT } from './checkpoint.ts';
 import { type PlanControl, planDeletion, planSettings } from './control.ts';
 import { Deliveries } from './delivery.ts';
+import type { DocumentHolder, Documents } from './documents.ts';
 import { encodeEnvelope } from './envelope.ts';
 import type { Home } from './home.ts';
 import { Intake } from './intake.ts';
@@ -70,6 +71,8 @@ interface Edge {
   readonly compact: (workspace: Workspace) => void;
   /** So much has been published since the last message that stands for all that it is time for another. */
   readonly rollUp: (workspace: Workspace) => void;
+  /** Bounds what whole documents take. */
+  readonly documents: Documents;
   /** Bytes of log from which on there is a snapshot. */
   readonly compactFromBytes: number;
   readonly limits: WorkspaceLimits;
@@ -86,7 +89,7 @@ interface Edge {
 const MAX_WAITING = 10_000;
 
 /** The actor of one workspace: orders what its clients send, makes it durable, tells everyone. */
-export class Workspace implements Committer {
+export class Workspace implements Committer, DocumentHolder {
   readonly id: WorkspaceId;
   /** What all its clients together may send. */
   readonly rate: TokenBucket;
@@ -117,6 +120,7 @@ export class Workspace implements Committer {
       failed: (error) => edge.failed(id, error),
     });
     this.#replicate(stored);
+    edge.documents.used(this);
   }
 
   get state(): WorkspaceState {
@@ -244,6 +248,7 @@ export class Workspace implements Committer {
 
   /** Nobody uses it any more. */
   close(): void {
+    this.#edge.documents.closed(this);
     this.#replica?.close();
   }
 
@@ -293,6 +298,19 @@ export class Workspace implements Committer {
     return this.#kept((upkeep) => upkeep.recover(source));
   }
 
+  get documentBytes(): number {
+    return this.strategy instanceof AutomergeStrategy ? this.strategy.documentBytes : 0;
+  }
+
+  dropDocument(): void {
+    this.#turns.enqueue({
+      work: async () => {
+        if (this.strategy instanceof AutomergeStrategy) this.strategy.dropDocument();
+      },
+      refuse: () => undefined, // what is down has its state read again
+    });
+  }
+
   /** Where it has turned out that it cannot be read, it goes down, and is quarantined. */
   checkReadable(): void {
     const { fault } = this.#state;
@@ -314,7 +332,10 @@ export class Workspace implements Committer {
     const { strategy } = this;
     if (!(strategy instanceof AutomergeStrategy)) return undefined;
     if (strategy.fault !== undefined) throw strategy.fault;
-    if (strategy.isComplete) return strategy;
+    if (strategy.isComplete) {
+      this.#edge.documents.used(this);
+      return strategy;
+    }
     await new Promise<void>((resolve, reject) => {
       const work = async () => {
         await this.#merging.complete();
@@ -564,6 +585,7 @@ export class Workspace implements Committer {
 
   #changed(): void {
     this.checkReadable();
+    this.#edge.documents.used(this);
     for (const changed of this.#watchers) changed();
   }
 

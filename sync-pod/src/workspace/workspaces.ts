@@ -11,6 +11,7 @@ import { Audit } from './audit.ts';
 import type { Broadcaster } from './broadcaster.ts';
 import { decodeCheckpoint, type Mark, NO_CHECKPOINT } from './checkpoint.ts';
 import { Compaction, CompactionFailed } from './compaction.ts';
+import { Documents } from './documents.ts';
 import type { Home } from './home.ts';
 import { IdleQueue } from './idle-queue.ts';
 import { laterOf } from './last-mark.ts';
@@ -29,7 +30,7 @@ import { type StateOptions, WorkspaceState } from './workspace-state.ts';
 interface Options {
   readonly dataDirs: readonly string[];
   /** How the state of a workspace that nobody has written to begins. */
-  readonly state: Omit<StateOptions, 'sourceOf'>;
+  readonly state: Omit<StateOptions, 'sourceOf' | 'pack'>;
   readonly historyWork: HistoryWork;
   /** Where other pods have the same workspaces. */
   readonly replication: Replication | undefined;
@@ -43,6 +44,8 @@ interface Options {
   readonly idleMs: number;
   /** How much those that nobody uses may hold in memory; the longest idle ones go before their time. */
   readonly maxIdleBytes: number;
+  /** How much whole Automerge documents may take in memory, about. */
+  readonly maxDocumentBytes: number;
   /** Bytes of log of a workspace from which on it is compacted. */
   readonly compactFromBytes: number;
   /** As `ETHERPLY_WRITE_BUFFER_BYTES`. */
@@ -100,6 +103,7 @@ export class Workspaces {
   /** Those of which the stream lacks something, as far as they have been opened. */
   readonly #unrecovered = new Set<WorkspaceId>();
   readonly #quarantine: Quarantine;
+  readonly #documents: Documents;
   #closing = false;
   #background: Promise<void> = Promise.resolve();
   #historyReads: Promise<unknown> = Promise.resolve();
@@ -110,6 +114,7 @@ export class Workspaces {
   private constructor(options: Options, shards: readonly ShardSlot[]) {
     this.#options = options;
     this.#shards = shards;
+    this.#documents = new Documents(options.maxDocumentBytes);
     this.#quarantine = new Quarantine({ began: options.onQuarantined, now: options.now });
     const { replication } = options;
     this.#check =
@@ -162,6 +167,11 @@ export class Workspaces {
 
   get openCount(): number {
     return this.#open.size;
+  }
+
+  /** What whole Automerge documents take in memory, about. */
+  get documentBytes(): number {
+    return this.#documents.bytes;
   }
 
   /** Those that cannot be read, as far as they have been opened. */
@@ -380,6 +390,7 @@ export class Workspaces {
       compactFromBytes,
       limits,
       historyWork,
+      documents: this.#documents,
       replication,
       home,
       updated: onUpdated,
@@ -425,7 +436,11 @@ export class Workspaces {
 
   async #read(id: WorkspaceId): Promise<Stored> {
     const { shard } = this.#slotOf(id);
-    const state = new WorkspaceState({ ...this.#options.state, sourceOf: (one) => this.#slotOf(one).shard });
+    const state = new WorkspaceState({
+      ...this.#options.state,
+      sourceOf: (one) => this.#slotOf(one).shard,
+      pack: this.#options.historyWork.pack.bind(this.#options.historyWork),
+    });
     await state.read(id, shard);
     if (this.#options.replication === undefined) {
       return { state, checkpoint: NO_CHECKPOINT, unpublished: [], isMarked: false };

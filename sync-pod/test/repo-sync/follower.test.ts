@@ -99,6 +99,19 @@ test('it is no follower any more when it asks for something, has something else,
   expect(follower.hear(saying(doc), [])).toBe(false);
 });
 
+test('it is told what is new where there is no document any more, and where there is another one', async () => {
+  const { pod, strategy, doc } = await begin();
+  const follower = follow(strategy, doc);
+  pod.dropDocument();
+  expect(strategy.isComplete).toBe(false);
+  await write(pod, 'second', 2);
+  const told = take(doc, follower.tell() ?? new Uint8Array());
+  strategy.complete(Buffer.concat(pod.tail), pod.position);
+  await write(pod, 'third', 3);
+  expect(Automerge.toJS(take(told, follower.tell() ?? new Uint8Array()))).toEqual({ first: 1, second: 2, third: 3 });
+  expect(follower.tell()).toBeNull();
+});
+
 test('what it lacks is remembered for some time only', async () => {
   const { pod, strategy, doc } = await begin();
   const [late, later] = [follow(strategy, doc), follow(strategy, doc)];

@@ -20,7 +20,9 @@ type Step =
   | { readonly peer: number; readonly edits: readonly Edit[] }
   | { readonly ops: Write[] }
   | { readonly hears: number | 'pod'; readonly from: number | 'pod' }
-  | { readonly compact: true };
+  | { readonly compact: true }
+  /** Its whole document goes, as when others take the memory. */
+  | { readonly drop: true };
 
 const key = fc.constantFrom('a', 'b', 'ключ');
 const value = fc.oneof(
@@ -46,6 +48,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ ops: writes.map((list) => list.filter((write) => write.key !== '__proto__')) }),
   fc.record({ hears: who, from: who }),
   fc.constant({ compact: true as const }),
+  fc.constant({ drop: true as const }),
 );
 
 function carryOut(doc: Content, one: Edit): void {
@@ -88,6 +91,7 @@ class Exchange {
         });
       } else if ('ops' in one) await this.pod.write([messageOf(one.ops)]);
       else if ('compact' in one) await this.pod.compact();
+      else if ('drop' in one) this.pod.dropDocument();
       else await this.hear(one.hears, one.from);
     }
   }

@@ -1,5 +1,6 @@
 import type { Json, StrategyName } from '@etherply/protocol';
 import fc from 'fast-check';
+import { AutomergeStrategy } from '../../src/strategy/automerge/automerge-strategy.ts';
 import { heavyWork } from '../../src/strategy/automerge/heavy-work.ts';
 import { histories } from '../../src/strategy/histories.ts';
 import type { HistoricRecord, Page } from '../../src/strategy/history.ts';
@@ -94,6 +95,11 @@ export class Replica {
     const folded = this.strategy.fold([...other.strategy.snapshot(nowMs)], this.position + 1);
     if (folded !== null) this.position += 1;
     return folded;
+  }
+
+  /** Lets go of the whole document, where it is an Automerge one. */
+  dropDocument(): void {
+    if (this.strategy instanceof AutomergeStrategy) this.strategy.dropDocument();
   }
 
   /** Goes on from a snapshot of itself, and packs its history. */

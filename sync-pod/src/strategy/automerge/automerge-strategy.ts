@@ -66,8 +66,8 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
   /** Of the last record that changed something. */
   #position = 0;
   #document: DocumentRegisters | undefined;
-  /** What has come since there is the whole document. */
-  #recent = new RecentChanges([]);
+  /** What has come since there was the whole document for the first time. */
+  #recent: RecentChanges | undefined;
   /** As of the last snapshot, where there is no document. */
   #isPartial = false;
   /** Keys that the document has changed, and nobody has been told of. */
@@ -80,6 +80,20 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
     this.#heavyWork = heavyWork;
   }
 
+  /** What the whole document takes in memory, about; 0 where there is none. */
+  get documentBytes(): number {
+    return this.#document?.bytes ?? 0;
+  }
+
+  /** Lets go of the whole document, until it is completed again. */
+  dropDocument(): void {
+    this.#refresh();
+    if (this.#document === undefined) return;
+    this.#isPartial = this.#document.isPartial;
+    this.#document.free();
+    this.#document = undefined;
+  }
+
   /** It has the whole document: see `complete`. */
   get isComplete(): boolean {
     return this.#document !== undefined;
@@ -90,14 +104,19 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
     return this.#fault;
   }
 
+  /** What changes say, for `judge`. @throws where one is no change, is too large, or has what the library cannot read */
+  async summarize(changes: readonly Uint8Array[]): Promise<ChangeSummary[]> {
+    const summaries: ChangeSummary[] = [];
+    for (const one of changes) summaries.push(isHeavy(one) ? await this.#heavyWork.summarize(one) : summaryOf(one));
+    return summaries;
+  }
+
   /**
    * Looks at changes that a client brings, before any of them is taken in.
    * @returns what is wrong with them, in words for who made the client; null: they cannot be judged, for something is missing
-   * @throws UnreadableError; something else where one is no change, or has what the library cannot read
+   * @throws UnreadableError
    */
-  async judge(changes: readonly Uint8Array[]): Promise<string | undefined | null> {
-    const summaries: ChangeSummary[] = [];
-    for (const one of changes) summaries.push(isHeavy(one) ? await this.#heavyWork.summarize(one) : summaryOf(one));
+  judge(changes: readonly ChangeSummary[]): string | undefined | null {
     return this.#consult((document) => {
       const judgement = new Judgement({
         actor: this.#actor,
@@ -107,7 +126,7 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
         mayHave: (hash) => document.mayHave(hash),
         objectOf: (id) => document.objectOf(id),
       });
-      for (const summary of summaries) {
+      for (const summary of changes) {
         const problem = judgement.judge(summary);
         if (problem !== undefined) return problem;
       }
@@ -127,19 +146,19 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
     return this.#consult((document) => document.tell(peer));
   }
 
-  /** How many changes have come since there is the whole document. */
+  /** How many changes have come since there was the whole document for the first time. */
   get count(): number {
-    return this.#recent.count;
+    return this.#recent?.count ?? 0;
   }
 
   /** How many had come when the heads were these; undefined where that is not remembered. */
   countAt(heads: readonly string[]): number | undefined {
-    return this.#recent.countAt(heads.toSorted());
+    return this.#recent?.countAt(heads.toSorted());
   }
 
   /** Whether it is known that a change is in; false for those that came long ago. */
   isRecent(hash: string): boolean {
-    return this.#recent.has(hash) || this.#frontier.tips.includes(hash);
+    return this.#recent?.has(hash) === true || this.#frontier.tips.includes(hash);
   }
 
   /**
@@ -147,7 +166,7 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
    * without a look at the document, and made once for all who lack the same. Undefined where it takes `tell`.
    */
   news(from: number, brought: readonly Uint8Array[]): Uint8Array | undefined {
-    return this.#frontier.isWhole ? this.#recent.messageSince(from, this.#frontier.heads, brought) : undefined;
+    return this.#frontier.isWhole ? this.#recent?.messageSince(from, this.#frontier.heads, brought) : undefined;
   }
 
   plan(messages: readonly Message[], nowMs: number): AutomergePlan | Promise<AutomergePlan> {
@@ -227,7 +246,7 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
   complete(history: Uint8Array, position: number): void {
     this.#document = new DocumentRegisters(history, this.#isPartial);
     this.#gone.clear();
-    this.#recent = new RecentChanges(this.#frontier.heads);
+    this.#recent ??= new RecentChanges(this.#frontier.heads);
     for (const [key, register] of this.#document.all(this.#registers, position)) this.#changed(key, register);
   }
 
@@ -286,9 +305,9 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
     this.#remember(hash, record.data);
   }
 
-  /** For peers that are told of it: without a document there are none. */
+  /** For peers that are told of it: where there never was a document there are none. */
   #remember(hash: string, change: Uint8Array): void {
-    if (this.#document !== undefined) this.#recent.add(hash, change, this.#frontier.heads);
+    this.#recent?.add(hash, change, this.#frontier.heads);
   }
 
   /** Each op takes away those that it replaces, whether they have come already or not, and is there unless it has been replaced. */

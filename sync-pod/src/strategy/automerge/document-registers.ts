@@ -51,6 +51,16 @@ export class DocumentRegisters {
     return this.#isPartial;
   }
 
+  /** What it takes in memory, about. */
+  get bytes(): number {
+    return this.#document.bytes;
+  }
+
+  /** Gives back its memory: it is of no use any more. */
+  free(): void {
+    this.#document.free();
+  }
+
   /** What is different in the whole document, or may have been edited inside by its last changes. @param position of the last of these */
   *all(registers: Registers, position: number): Iterable<[string, Register]> {
     for (const key of new Set([...registers.keys(), ...this.#document.keys()])) {

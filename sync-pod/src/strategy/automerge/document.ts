@@ -19,6 +19,9 @@ export interface RootValue {
 
 /** So many changes wait at most. */
 const MAX_BEHIND = 256;
+/** About what the library takes in memory for a change and for an op, besides their bytes. */
+const CHANGE_BYTES = 200;
+const OP_BYTES = 8;
 const OBJECTS = new Set(['map', 'list', 'text', 'table']);
 
 /**
@@ -32,6 +35,8 @@ export class AutomergeDocument {
   readonly #handle = getBackend(this.#shell);
   /** What has not been given to the library yet: many changes at once cost it little more than one. */
   #behind: Uint8Array[];
+  /** Of all changes that it was given. */
+  #givenBytes = 0;
   /** What was told last to a peer that has nothing: all there is, which takes long to pack. Unset once there is more. */
   #whole: { readonly peer: string; readonly told: [SyncState, Uint8Array | null] } | undefined;
 
@@ -39,6 +44,17 @@ export class AutomergeDocument {
   constructor(changes: Uint8Array) {
     this.#behind = [changes];
     this.#catchUp();
+  }
+
+  /** What it takes in memory, about. */
+  get bytes(): number {
+    const { numChanges, numOps } = this.#handle.stats();
+    return this.#givenBytes + CHANGE_BYTES * numChanges + OP_BYTES * numOps;
+  }
+
+  /** Gives back its memory: it is of no use any more. */
+  free(): void {
+    this.#handle.free();
   }
 
   /** Some changes wait for others that they depend on, and have no effect yet. */
@@ -125,8 +141,10 @@ export class AutomergeDocument {
 
   #catchUp(): void {
     if (this.#behind.length === 0) return;
+    const changes = Buffer.concat(this.#behind);
+    this.#givenBytes += changes.length;
     try {
-      this.#handle.loadIncremental(Buffer.concat(this.#behind));
+      this.#handle.loadIncremental(changes);
     } catch (error) {
       // The library tells corrupt changes by an error, and changes that contradict each other by a panic.
       throw new UnreadableError('the library cannot make a document of the changes', { cause: error });
