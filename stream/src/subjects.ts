@@ -43,6 +43,11 @@ export function presenceSubjectOf(cluster: string, workspace: WorkspaceId): stri
   return `${cluster}.presence.${tail(workspace)}`;
 }
 
+/** What clients of automerge-repo say in passing to those on other pods; no stream keeps it. */
+export function ephemeralSubjectOf(cluster: string, workspace: WorkspaceId): string {
+  return `${cluster}.ephemeral.${tail(workspace)}`;
+}
+
 /**
  * Where a pod that has nothing asks for a copy of everything.
  * @param pod one of those that have it; without it any of them answers

@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import {
   allSubjectsOf,
+  ephemeralSubjectOf,
   liveDestination,
   liveSubjectOf,
   originOf,
@@ -42,6 +43,7 @@ describe('subjects', () => {
         const isSame = oneCluster === otherCluster && one === other;
         expect(subjectOf(oneCluster, one) === subjectOf(otherCluster, other)).toBe(isSame);
         expect(presenceSubjectOf(oneCluster, one) === presenceSubjectOf(otherCluster, other)).toBe(isSame);
+        expect(ephemeralSubjectOf(oneCluster, one) === ephemeralSubjectOf(otherCluster, other)).toBe(isSame);
       }),
       { numRuns: 2000 },
     );
@@ -55,6 +57,7 @@ describe('subjects', () => {
         expect(originOf(subject)).toBe(name);
         expect(matches(allSubjectsOf(name), subject)).toBe(true);
         expect(matches(allSubjectsOf(name), presenceSubjectOf(name, id))).toBe(false);
+        expect(matches(allSubjectsOf(name), ephemeralSubjectOf(name, id))).toBe(false);
       }),
     );
   });

@@ -190,8 +190,8 @@ async function main(config: Config): Promise<void> {
     opsBurst: config.maxOpsPerSecond * BURST_SECONDS,
     maxPresenceBytes: config.maxPresenceBytes,
   };
-  const peers = new Peers();
   const podName = `etherply-${randomBytes(8).toString('hex')}`;
+  const peers = new Peers({ pod: podName, bus: link?.ephemeralBus });
   repoRoute = config.repoSync
     ? new RepoRoute(
         {

@@ -1,4 +1,4 @@
-import { homeSubjectOf, presenceSubjectOf } from '@etherply/stream';
+import { ephemeralSubjectOf, homeSubjectOf, presenceSubjectOf } from '@etherply/stream';
 import type { Logger } from 'pino';
 import type { Config } from './config/config.ts';
 import type { Metrics } from './metrics.ts';
@@ -43,6 +43,8 @@ export interface RunningReplication {
   readonly home: Home | undefined;
   /** Carries what pods tell each other of who is where. */
   readonly presenceBus: NatsBus;
+  /** Carries what clients of automerge-repo say in passing. */
+  readonly ephemeralBus: NatsBus;
   /** Why the stream cannot be used now; undefined where it can. */
   readonly problem: () => string | undefined;
   /** Why the stream can be used and does not take everything; undefined where it does. */
@@ -169,6 +171,7 @@ export async function startReplication({
     },
     nats,
     home: homeRegion === cluster ? undefined : new RemoteHome(nats, homeSubjectOf(homeRegion)),
+    ephemeralBus: new NatsBus(nats, (workspace) => ephemeralSubjectOf(cluster, workspace)),
     presenceBus: new NatsBus(nats, (workspace) => presenceSubjectOf(cluster, workspace)),
     problem: () => stream.problem,
     refusal: () => stream.refusal,

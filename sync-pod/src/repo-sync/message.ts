@@ -15,6 +15,16 @@ const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
 const addressed = { senderId: name, targetId: name };
 const names = z.array(name).max(MAX_NAMES).optional();
 
+/** What is said in passing, and kept nowhere. */
+export const ephemeralMessage = z.object({
+  type: z.literal('ephemeral'),
+  ...addressed,
+  documentId: name,
+  sessionId: name,
+  count: z.number().min(0),
+  data: bytes,
+});
+
 const clientMessage = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('join'),
@@ -24,21 +34,14 @@ const clientMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('leave'), senderId: name }),
   z.object({ type: z.enum(['sync', 'request']), ...addressed, documentId: name, data: bytes }),
   z.object({ type: z.literal('doc-unavailable'), ...addressed, documentId: name }),
-  z.object({
-    type: z.literal('ephemeral'),
-    ...addressed,
-    documentId: name,
-    sessionId: name,
-    count: z.number().min(0),
-    data: bytes,
-  }),
+  ephemeralMessage,
   z.object({ type: z.literal('remote-subscription-change'), ...addressed, add: names, remove: names }),
   z.object({ type: z.literal('remote-heads-changed'), ...addressed, documentId: name }),
 ]);
 
 /** What a client sends. */
 export type ClientMessage = z.infer<typeof clientMessage>;
-export type EphemeralMessage = Extract<ClientMessage, { type: 'ephemeral' }>;
+export type EphemeralMessage = z.infer<typeof ephemeralMessage>;
 
 /** What it is sent, but for who sends it to whom. */
 export type ServerMessage =

@@ -1,8 +1,10 @@
 import type { WorkspaceId } from '@etherply/protocol';
 import { LRUCache } from 'lru-cache';
+import type { Bus } from '../presence/bus.ts';
 import type { EphemeralMessage } from './message.ts';
+import { decodePassing, encodePassing } from './passing-message.ts';
 
-/** A connection, as others of this pod see it. */
+/** A connection, as others see it. */
 export interface Peer {
   /** Unset until it has joined. Two of one user under one name are the same client, which has come back. */
   readonly name: string | undefined;
@@ -13,15 +15,34 @@ export interface Peer {
   replaced(): void;
 }
 
+/** Those of this pod who have a document open. */
+interface Audience {
+  readonly peers: Set<Peer>;
+  /** Ends hearing what is said on other pods. */
+  readonly leave: () => void;
+}
+
+interface Options {
+  /** The name of this pod, which no other has. */
+  readonly pod: string;
+  /** Carries what is said to other pods; undefined where there are none. */
+  readonly bus: Bus | undefined;
+}
+
 /** So many senders are remembered, to know what they have said already. */
 const SENDERS = 10_000;
 
 /** The automerge-repo clients of this pod, by name and by document. */
 export class Peers {
+  readonly #options: Options;
   readonly #byName = new Map<string, Peer>();
-  readonly #byDocument = new Map<WorkspaceId, Set<Peer>>();
+  readonly #audiences = new Map<WorkspaceId, Audience>();
   /** The count of the last message of each sender's session. */
   readonly #said = new LRUCache<string, number>({ max: SENDERS });
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
 
   join(name: string, peer: Peer): void {
     this.#byName.get(name)?.replaced();
@@ -34,23 +55,44 @@ export class Peers {
   }
 
   open(document: WorkspaceId, peer: Peer): void {
-    const present = this.#byDocument.get(document);
-    if (present === undefined) this.#byDocument.set(document, new Set([peer]));
-    else present.add(peer);
+    const audience = this.#audiences.get(document);
+    if (audience !== undefined) {
+      audience.peers.add(peer);
+      return;
+    }
+    const leave = this.#options.bus?.subscribe(document, (bytes) => this.#heard(document, bytes));
+    this.#audiences.set(document, { peers: new Set([peer]), leave: leave ?? (() => {}) });
   }
 
   close(document: WorkspaceId, peer: Peer): void {
-    const present = this.#byDocument.get(document);
-    present?.delete(peer);
-    if (present?.size === 0) this.#byDocument.delete(document);
+    const audience = this.#audiences.get(document);
+    audience?.peers.delete(peer);
+    if (audience?.peers.size !== 0) return;
+    audience.leave();
+    this.#audiences.delete(document);
   }
 
-  /** Tells all others who have the document open, once. */
+  /** Tells all others who have the document open, on whatever pod, once. */
   say(document: WorkspaceId, message: EphemeralMessage, from: Peer): void {
+    const { pod, bus } = this.#options;
+    if (!this.#tell(document, message, from)) return;
+    bus?.publish(document, encodePassing({ pod, userId: from.userId, message }));
+  }
+
+  /** What a client of another pod says, or of this one: everybody hears all. */
+  #heard(document: WorkspaceId, bytes: Uint8Array): void {
+    const passing = decodePassing(bytes);
+    if (passing === undefined || passing.pod === this.#options.pod || passing.message.documentId !== document) return;
+    this.#tell(document, passing.message, { userId: passing.userId });
+  }
+
+  /** @returns false where it has been said already */
+  #tell(document: WorkspaceId, message: EphemeralMessage, from: Pick<Peer, 'userId'>): boolean {
     // Of each user: nobody can speak in the place of another one, and so silence them.
     const session = JSON.stringify([document, from.userId, message.senderId, message.sessionId]);
-    if (message.count <= (this.#said.get(session) ?? -1)) return;
+    if (message.count <= (this.#said.get(session) ?? -1)) return false;
     this.#said.set(session, message.count);
-    for (const peer of this.#byDocument.get(document) ?? []) if (peer !== from) peer.hear(message);
+    for (const peer of this.#audiences.get(document)?.peers ?? []) if (peer !== from) peer.hear(message);
+    return true;
   }
 }

@@ -19,6 +19,8 @@ import type { Peer, Peers } from './peers.ts';
 
 /** Documents that one connection may have open. */
 const MAX_DOCUMENTS = 1000;
+/** The most that is said in passing at once: it goes to everybody, and through NATS. */
+const MAX_PASSING_BYTES = 256 * 1024;
 
 /** The socket behind a session. */
 export interface RepoSocket {
@@ -215,6 +217,10 @@ export class RepoSession implements Peer {
   }
 
   #say(message: EphemeralMessage): void {
+    if (message.data.length > MAX_PASSING_BYTES) {
+      this.#options.rejected('too_large');
+      return;
+    }
     const id = this.#permitted(message.documentId);
     if (id !== undefined && this.#documents.has(id)) this.#options.peers.say(id, message, this);
   }

@@ -1,7 +1,11 @@
-import { splice } from '@automerge/automerge';
+import { from, getAllChanges, getHeads, splice } from '@automerge/automerge';
+import { parseWorkspaceId } from '@etherply/protocol';
+import { ephemeralSubjectOf } from '@etherply/stream';
 import { afterEach, expect, test } from '@jest/globals';
+import { connect } from '@nats-io/transport-node';
 import { freePort, until } from '../pod.ts';
 import { Cluster } from '../replication/cluster.ts';
+import { bringing, newId, RawClient } from './raw-client.ts';
 import { StockClient } from './stock-client.ts';
 
 interface Note {
@@ -39,4 +43,82 @@ test('stock clients on two pods edit one document, whichever pod is killed, and 
   expect(mine.doc()).toEqual(theirs.doc());
   const third = await cluster.add();
   expect((await third.read(id)).data).toEqual(mine.doc());
+});
+
+test('what a client says in passing is heard on all pods, once', async () => {
+  cluster = await Cluster.start({ pods: 0, env: { ETHERPLY_REPO_SYNC: 'true' } });
+  for (const port of [await freePort(), await freePort()]) await cluster.add({ PORT: port });
+  const [one, near, far] = await Promise.all([0, 0, 1].map((pod) => StockClient.connect(cluster.pod(pod))));
+  if (one === undefined || near === undefined || far === undefined) throw new Error('there are three');
+  clients.push(one, near, far);
+  const mine = one.repo.create<Note>({ text: '' });
+  const others = await Promise.all(
+    [near, far].map(async ({ repo }, pod) => {
+      await until(async () => (await cluster.pod(pod).read(mine.documentId)).data.text === '');
+      return repo.find<Note>(mine.url);
+    }),
+  );
+  const heard = [mine, ...others].map((handle) => {
+    const messages: unknown[] = [];
+    handle.on('ephemeral-message', ({ message }) => messages.push(message));
+    return messages;
+  });
+  // The pods have subscribed when something comes through.
+  await until(async () => {
+    mine.broadcast({ begins: true });
+    return heard[2]?.some((message) => JSON.stringify(message).includes('begins')) === true;
+  });
+  for (let n = 0; n < 20; n += 1) mine.broadcast({ n });
+  others[1]?.broadcast({ back: true });
+  const counted = Array.from({ length: 20 }, (_, n) => ({ n }));
+  const apart = (messages: unknown[] | undefined, name: string) =>
+    messages?.filter((message) => JSON.stringify(message).includes(`"${name}"`));
+  await until(async () => [1, 2].every((at) => apart(heard[at], 'n')?.length === 20));
+  await until(async () => [0, 1].every((at) => apart(heard[at], 'back')?.length === 1));
+  for (const at of [1, 2]) expect(apart(heard[at], 'n')).toEqual(counted);
+  expect(apart(heard[0], 'n')).toEqual([]);
+  expect(apart(heard[2], 'back')).toEqual([]);
+});
+
+test('what is said in passing on another pod keeps to the rules, and a lie on the bus has no effect', async () => {
+  cluster = await Cluster.start({ pods: 2, env: { ETHERPLY_REPO_SYNC: 'true' } });
+  const [one, two] = [await RawClient.joined(cluster.pod(0), 'one'), await RawClient.joined(cluster.pod(1), 'two')];
+  const document = newId();
+  const doc = from({ text: 'x' });
+  for (const client of [one, two]) {
+    client.sync(document, bringing(getAllChanges(doc), getHeads(doc)));
+    await client.hears('sync');
+  }
+  const say = (count: number, bytes = 1) => {
+    const data = new Uint8Array(bytes).fill(count);
+    one.send({
+      type: 'ephemeral',
+      senderId: 'one',
+      targetId: 'pod',
+      documentId: document,
+      sessionId: 's',
+      count,
+      data,
+    });
+  };
+  const counts = () => two.heard.filter(({ type }) => type === 'ephemeral').map(({ count }) => count);
+  let begins = 0;
+  await until(async () => {
+    say(begins++);
+    return counts().length > 0;
+  });
+  const first = counts()[0];
+  const nats = await connect({ servers: cluster.nats.url });
+  const workspace = parseWorkspaceId(document);
+  if (workspace === undefined) throw new Error('it is the id of a workspace');
+  nats.publish(ephemeralSubjectOf('etherply', workspace), Uint8Array.from([1, 2, 3]));
+  await nats.drain();
+  for (const count of [1000, 1000, 999, 1001]) say(count);
+  say(1002, 300 * 1024);
+  say(1003);
+  await until(async () => counts().includes(1003));
+  expect(counts().filter((count) => Number(count) >= 1000)).toEqual([1000, 1001, 1003]);
+  expect(new Set(counts()).size).toBe(counts().length);
+  expect(first).toBe(Math.min(...counts().map(Number)));
+  for (const client of [one, two]) client.close();
 });
