@@ -42,9 +42,9 @@ export type Route = Description &
   );
 
 /** A commit as `GET /v1/history` shows it. */
-export function historyEntryText({ hash, actor, timestamp, message, ops }: HistoricRecord): string {
+export function historyEntryText({ hash, actor, timestamp, message, author, ops }: HistoricRecord): string {
   const [first] = ops;
-  const user = ops.every((op) => op.user === first?.user) ? (first?.user ?? null) : null;
+  const user = author ?? (ops.every((op) => op.user === first?.user) ? (first?.user ?? null) : null);
   const about = JSON.stringify({ hash, actor, user_id: user, timestamp, message });
   const writes = ops.map(({ key, json, user: by }) => {
     return `{"key":${JSON.stringify(key)},${heldText(json)},"user_id":${JSON.stringify(by)}}`;

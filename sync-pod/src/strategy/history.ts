@@ -9,6 +9,10 @@ export interface StoredHistory {
   readonly packed: Uint8Array;
   /** The `data` of the records after that, concatenated. */
   readonly rest: Uint8Array;
+  /** What the snapshot of the strategy begins with, where there is one. */
+  readonly snapshot?: Uint8Array | undefined;
+  /** By whose connections the last records came that have data; null where a record does not say. */
+  readonly users?: readonly (string | null)[];
 }
 
 /** One commit as history shows it. */
@@ -18,6 +22,8 @@ export interface HistoricRecord {
   /** Unix microseconds. */
   readonly timestamp: number;
   readonly message: string | null;
+  /** By whose connection it came; null where its ops say who, or nobody is known. */
+  readonly author: string | null;
   /** `json` undefined: deleted. `user` null: not known. */
   readonly ops: readonly { readonly key: string; readonly json: string | undefined; readonly user: string | null }[];
 }

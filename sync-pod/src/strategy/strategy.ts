@@ -52,6 +52,8 @@ export interface StrategyRecord {
   readonly data: Uint8Array;
   /** The timestamps of the effective ops, in order. */
   readonly timestamps: readonly number[];
+  /** By whose connection it came as a whole; unset where its ops have users of their own, or nobody is known. */
+  readonly user?: string | undefined;
 }
 
 /** The keys that a record has written, or some of them, see {@link Strategy.settle}; null where it is in already, and has no effect. */

@@ -61,6 +61,11 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
   return { kind, epoch, time, data, ops };
 }
 
+/** By whose connection a record came as a whole, as changes of a client's own document do; undefined for one of ops. */
+export function userOf({ ops, data }: Envelope): string | undefined {
+  return data.length > 0 && ops.every(({ timestamp }) => timestamp === null) ? ops[0]?.user : undefined;
+}
+
 /** The kind of an envelope that holds settings. */
 export const SETTINGS_KIND = 'settings';
 /** The kind of one that says that the workspace was deleted: its epoch is the one after. */

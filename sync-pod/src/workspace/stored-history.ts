@@ -1,6 +1,6 @@
 import { type StrategyName, strategyName, type WorkspaceId } from '@etherply/protocol';
 import type { StoredHistory } from '../strategy/history.ts';
-import { decodeEnvelope, isOfStrategy } from './envelope.ts';
+import { decodeEnvelope, isOfStrategy, userOf } from './envelope.ts';
 import { decodeManifest, type Manifest } from './manifest.ts';
 import { Slices } from './slices.ts';
 import type { Source } from './source.ts';
@@ -39,6 +39,12 @@ async function read(workspace: WorkspaceId, source: Source, manifest: Manifest |
   };
   const packed = await pieces(manifest?.packed.first, manifest?.packed.end);
   const rest = await pieces(manifest?.unpacked.first, manifest?.unpacked.end);
+  const users: (string | null)[] = [];
+  let snapshot: Uint8Array | undefined;
+  if (manifest !== undefined && manifest.state.end > manifest.state.first) {
+    const { first } = manifest.state;
+    for await (const chunk of source.chunks(workspace, manifest.position, first, first + 1)) snapshot = chunk;
+  }
   let kind: string | undefined = manifest?.kind;
   let position = manifest?.position ?? 0;
   for await (const entry of source.records(workspace, position)) {
@@ -47,9 +53,16 @@ async function read(workspace: WorkspaceId, source: Source, manifest: Manifest |
     if (!isOfStrategy(envelope)) continue;
     kind = envelope.kind;
     rest.push(envelope.data);
+    if (envelope.data.length > 0) users.push(userOf(envelope) ?? null);
     await slices.next();
   }
   if (kind === undefined) return undefined;
-  const history = { base: manifest?.historyBase ?? [], packed: Buffer.concat(packed), rest: Buffer.concat(rest) };
+  const history = {
+    base: manifest?.historyBase ?? [],
+    packed: Buffer.concat(packed),
+    rest: Buffer.concat(rest),
+    snapshot,
+    users,
+  };
   return { strategy: strategyName.parse(kind), history, position };
 }

@@ -64,8 +64,9 @@ export async function* recordsOf(
   const compacted = await readHistory(workspace, new StoredSource({ ...stored, records: [] }));
   if (compacted !== undefined && stored.manifest !== undefined) {
     const { kind, epoch } = decodeManifest(stored.manifest);
-    for (const { data, timestamps } of await work.records(compacted.strategy, compacted.history)) {
-      const ops = timestamps.map((timestamp) => ({ user: SYSTEM_USER, id: null, fingerprint: 0, timestamp }));
+    for (const { data, timestamps, user } of await work.records(compacted.strategy, compacted.history)) {
+      const unknown = { user: user ?? SYSTEM_USER, id: null, fingerprint: 0, timestamp: null };
+      const ops = user === undefined ? timestamps.map((timestamp) => ({ ...unknown, timestamp })) : [unknown];
       yield encodeEnvelope({ kind, epoch, time: 0, data, ops });
     }
   }

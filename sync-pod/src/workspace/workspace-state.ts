@@ -3,7 +3,7 @@ import type { LogEntry } from '../storage/shard.ts';
 import { AutomergeStrategy } from '../strategy/automerge/automerge-strategy.ts';
 import type { HistoryWork, StoredHistory } from '../strategy/history.ts';
 import { type Answered, NEEDS_HISTORY, type Strategy } from '../strategy/strategy.ts';
-import { decodeEnvelope, decodeSettings, type Envelope, SETTINGS_KIND, STATE_KIND } from './envelope.ts';
+import { decodeEnvelope, decodeSettings, type Envelope, SETTINGS_KIND, STATE_KIND, userOf } from './envelope.ts';
 import { decodeManifest, type Manifest } from './manifest.ts';
 import { OpMemory } from './op-memory.ts';
 import { Slices } from './slices.ts';
@@ -142,11 +142,13 @@ export class WorkspaceState {
   }
 
   /** As `Strategy.receive`. */
-  receive({ kind, data, ops }: Envelope, position: number): Answered | Promise<Answered> {
+  receive(envelope: Envelope, position: number): Answered | Promise<Answered> {
+    const { kind, data, ops } = envelope;
     // The default may have been another one when this was written.
     if (kind !== this.strategy.name && this.isEmpty) this.adopt(strategyName.parse(kind));
     if (kind !== this.strategy.name) throw new Error(`a record of ${kind} in a workspace of ${this.strategy.name}`);
-    return this.strategy.receive({ data, timestamps: ops.flatMap(({ timestamp }) => timestamp ?? []) }, position);
+    const timestamps = ops.flatMap(({ timestamp }) => timestamp ?? []);
+    return this.strategy.receive({ data, timestamps, user: userOf(envelope) }, position);
   }
 
   /** The strategy is configured with them when everything is read: only the last ones count. */

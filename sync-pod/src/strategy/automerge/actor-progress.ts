@@ -12,7 +12,7 @@ interface Progress {
 }
 
 const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
-const record = z.object({ data: bytes, timestamps: z.array(z.number()) });
+const record = z.object({ data: bytes, timestamps: z.array(z.number()), user: z.string().optional() });
 export const progressForm = z.array(z.tuple([z.string(), z.int(), z.int(), z.array(z.tuple([z.int(), record]))]));
 
 /** How far the changes of each actor are in: they take effect in order, as Automerge wants it. */
@@ -61,8 +61,8 @@ export class ActorProgress {
   /** What `restore` takes. */
   entries(): z.infer<typeof progressForm> {
     return [...this.#actors].map(([actor, { seq, nextOp, early }]) => {
-      const held = [...early].map(([at, { data, timestamps }]): [number, z.infer<typeof record>] => {
-        return [at, { data, timestamps: [...timestamps] }];
+      const held = [...early].map(([at, { data, timestamps, user }]): [number, z.infer<typeof record>] => {
+        return [at, { data, timestamps: [...timestamps], ...(user !== undefined && { user }) }];
       });
       return [actor, seq, nextOp, held];
     });

@@ -1,11 +1,13 @@
 import { decodeChange, getBackend, init } from '@automerge/automerge';
 import type { HistoricRecord, HistoryReader, Page, StoredHistory } from '../history.ts';
 import { NEEDS_HISTORY } from '../strategy.ts';
+import { Authors } from './authors.ts';
 import { authorsOf } from './authorship.ts';
 import { AutomergeStrategy } from './automerge-strategy.ts';
 import { changeHash, decodeWrites } from './change.ts';
-import { cutChunks, isChange, isUncompressed } from './change-header.ts';
+import { actorAndSeq, cutChunks, isChange, isUncompressed } from './change-header.ts';
 import { heavyWork } from './heavy-work.ts';
+import { decodeStateChunk } from './state-chunks.ts';
 
 /** Reads history that is an Automerge document and the changes after it. */
 export const automergeHistory: HistoryReader = {
@@ -22,16 +24,22 @@ export const automergeHistory: HistoryReader = {
 
   page(history, { limit, before }: Page) {
     const changes = changesOf(history);
+    const authors = authorsIn(history, changes);
     const end = before === undefined ? changes.length : changes.findIndex((change) => hashOf(change) === before);
     if (end === -1) return null;
     return changes
       .slice(Math.max(0, end - limit), end)
       .reverse()
-      .map(describe);
+      .map((change) => describe(change, authors));
   },
 
   async records(history) {
-    return changesOf(history).map((data) => ({ data, timestamps: [] }));
+    const changes = changesOf(history);
+    const authors = authorsIn(history, changes);
+    return changes.map((data) => {
+      const { actor, seq } = placeOf(data);
+      return { data, timestamps: [], user: authors.of(actor, seq) };
+    });
   },
 
   async stateAt(history, heads) {
@@ -72,16 +80,38 @@ function isReadable(saved: Uint8Array): boolean {
   }
 }
 
-function describe(change: Uint8Array): HistoricRecord {
+/** By whose connections the changes came, as far as that is known. */
+function authorsIn({ snapshot, users = [] }: StoredHistory, changes: readonly Uint8Array[]): Authors {
+  const authors = new Authors();
+  if (snapshot !== undefined) {
+    const chunk = decodeStateChunk(snapshot);
+    if ('frontier' in chunk) authors.restore(chunk.frontier.authors);
+  }
+  for (const [i, change] of changes.slice(changes.length - users.length).entries()) {
+    const user = users[i] ?? null;
+    if (user === null) continue;
+    const { actor, seq } = placeOf(change);
+    authors.add(actor, seq, user);
+  }
+  return authors;
+}
+
+function placeOf(change: Uint8Array): { actor: string; seq: number } {
+  return actorAndSeq(change) ?? decodeChange(change);
+}
+
+function describe(change: Uint8Array, authors: Authors): HistoricRecord {
   const { change: header, writes = [] } = decodeWrites(change);
   const { message } = header;
   const users = authorsOf(message, writes.length);
+  const author = users === undefined ? (authors.of(header.actor, header.seq) ?? null) : null;
   return {
     hash: header.hash,
     actor: header.actor,
     timestamp: header.time * 1_000_000,
     message: users === undefined ? message : null,
-    ops: writes.map(({ key, json }, i) => ({ key, json, user: users?.[i] ?? null })),
+    author,
+    ops: writes.map(({ key, json }, i) => ({ key, json, user: users?.[i] ?? author })),
   };
 }
 

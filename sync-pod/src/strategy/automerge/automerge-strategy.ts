@@ -17,6 +17,7 @@ import {
 } from '../strategy.ts';
 import { UnreadableError } from '../unreadable-error.ts';
 import { ActorProgress } from './actor-progress.ts';
+import { Authors } from './authors.ts';
 import { authorsText } from './authorship.ts';
 import {
   type ChangeHeader,
@@ -60,6 +61,7 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
   readonly #registers = new Map<string, Register>();
   readonly #progress = new ActorProgress();
   readonly #frontier = new Frontier();
+  readonly #authors = new Authors();
   /** Ops that have been replaced before they came, as `counter@actor`. */
   readonly #gone = new Set<string>();
   #nextOp = 1;
@@ -300,7 +302,8 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
 
   #advanced({ decoded, record }: Arrived, at: number, length: number, position: number): void {
     // Who has a state between two changes of this record does not have all that is in it.
-    const { hash, deps } = decoded.change;
+    const { hash, deps, actor, seq } = decoded.change;
+    if (record.user !== undefined) this.#authors.add(actor, seq, record.user);
     this.#frontier.advance(hash, deps, at === length - 1 ? position : position - 1);
     this.#remember(hash, record.data);
   }
@@ -367,6 +370,7 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
       progress: this.#progress.entries(),
       gone: [...this.#gone],
       isPartial: this.#document?.isPartial ?? this.#isPartial,
+      authors: this.#authors.entries(),
     };
     // Registers are never changed, only replaced: two shallow copies are the state as it is now.
     return encodeState(frontier, [...this.#registers.keys()], [...this.#registers.values()]);
@@ -383,6 +387,7 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
     for (const id of part.frontier.gone) this.#gone.add(id);
     this.#isPartial = part.frontier.isPartial;
     this.#frontier.restore(part.frontier);
+    this.#authors.restore(part.frontier.authors);
   }
 
   configure(settings: WorkspaceSettings): void {

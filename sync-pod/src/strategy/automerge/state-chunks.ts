@@ -1,6 +1,7 @@
 import { Encoder } from 'cbor-x';
 import { z } from 'zod';
 import { progressForm } from './actor-progress.ts';
+import { authorsForm } from './authors.ts';
 import { frontierForm } from './frontier.ts';
 
 /** One value that a key holds: more than one only where actors wrote concurrently. */
@@ -31,6 +32,7 @@ const frontier = frontierForm.extend({
   gone: z.array(z.string()),
   /** States of before there were whole documents do not have it. */
   isPartial: z.boolean().default(false),
+  authors: authorsForm.default([]),
 });
 /** What there is besides the registers. */
 export type Rest = z.infer<typeof frontier>;

@@ -38,6 +38,7 @@ export class RegisterHistory implements HistoryReader {
         actor: record.actor,
         timestamp: record.time * 1000,
         message: null,
+        author: null,
         ops: record.writes.map(({ key, json, user }) => ({ key, json, user })),
       }));
   }
