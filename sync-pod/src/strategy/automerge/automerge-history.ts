@@ -4,8 +4,8 @@ import { NEEDS_HISTORY } from '../strategy.ts';
 import { Authors } from './authors.ts';
 import { authorsOf } from './authorship.ts';
 import { AutomergeStrategy } from './automerge-strategy.ts';
-import { changeHash, decodeWrites } from './change.ts';
-import { actorAndSeq, cutChunks, isChange, isUncompressed } from './change-header.ts';
+import { decodeWrites } from './change.ts';
+import { actorAndSeq, changeHash, cutChunks, isChange, isUncompressed } from './change-header.ts';
 import { heavyWork } from './heavy-work.ts';
 import { decodeStateChunk } from './state-chunks.ts';
 

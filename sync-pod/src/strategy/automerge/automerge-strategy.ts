@@ -19,14 +19,8 @@ import { UnreadableError } from '../unreadable-error.ts';
 import { ActorProgress } from './actor-progress.ts';
 import { Authors } from './authors.ts';
 import { authorsText } from './authorship.ts';
-import {
-  type ChangeHeader,
-  type DecodedWrites,
-  decodeWrites,
-  encodeWrites,
-  opCount,
-  type RootWrite,
-} from './change.ts';
+import { type DecodedWrites, decodeWrites, encodeWrites, opCount, type RootWrite } from './change.ts';
+import type { ChangeHeader } from './change-draft.ts';
 import { actorAndSeq } from './change-header.ts';
 import { Judgement } from './change-judge.ts';
 import { type ChangeSummary, summaryOf } from './change-summary.ts';

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 // The container of https://automerge.org/automerge-binary-format-spec: magic bytes and checksum (8 bytes), a type (1 byte),
 // the length of the content as LEB128, and the content.
 
@@ -15,6 +17,11 @@ export function isChange(chunk: Uint8Array): boolean {
 /** Whether a change is stored as it is hashed; a compressed one is read by the library alone. */
 export function isUncompressed(change: Uint8Array): boolean {
   return change[TYPE_AT] === UNCOMPRESSED;
+}
+
+/** The hash of an uncompressed change: SHA-256 over what follows the magic bytes and the checksum. */
+export function changeHash(change: Uint8Array): string {
+  return createHash('sha256').update(change.subarray(TYPE_AT)).digest('hex');
 }
 
 /** Which change of which actor this is, without reading the rest; undefined where it is compressed. */

@@ -1,31 +1,12 @@
-import { createHash } from 'node:crypto';
-import { type DecodedChange, decodeChange, encodeChange } from '@automerge/automerge';
+import { type DecodedChange, decodeChange } from '@automerge/automerge';
 import type { Json } from '@etherply/protocol';
-import { ExactFloats } from './exact-floats.ts';
-
-type LibraryOps = Parameters<typeof encodeChange>[0]['ops'];
-
-/** Where an op writes: a key of a map, or a new element of a list. */
-type Place = { obj: string; pred: string[] } & ({ key: string } | { insert: true; elemId: string });
-
-/** An op in the form that `encodeChange` takes: the library's own type knows neither list elements nor null. */
-type EncodableOp = Place & { action: string; value?: null | boolean | number | string; datatype?: string };
+import { ChangeDraft, type ChangeHeader } from './change-draft.ts';
 
 /** A whole-value write to a key of the root map; `pred` are the op ids that it replaces. */
 export interface RootWrite {
   readonly key: string;
   readonly value: Json | undefined;
   readonly pred: readonly string[];
-}
-
-export interface ChangeHeader {
-  readonly actor: string;
-  readonly seq: number;
-  readonly startOp: number;
-  readonly deps: readonly string[];
-  /** Unix seconds. */
-  readonly time: number;
-  readonly message: string;
 }
 
 /** How many Automerge ops writing `value` takes: one for itself and one for everything in it. */
@@ -39,66 +20,8 @@ export function opCount(value: Json | undefined): number {
 /** Encodes writes to the root map as one Automerge change and gives its bytes and hash. */
 export function encodeWrites(header: ChangeHeader, writes: readonly RootWrite[]): { bytes: Uint8Array; hash: string } {
   const draft = new ChangeDraft(header);
-  for (const { key, value, pred } of writes) draft.write({ obj: '_root', key, pred: [...pred] }, value);
-  const bytes = draft.encode();
-  return { bytes, hash: changeHash(bytes) };
-}
-
-/** The ops of a change while it is put together. */
-class ChangeDraft {
-  readonly #header: ChangeHeader;
-  readonly #ops: EncodableOp[] = [];
-  readonly #exactFloats = new ExactFloats();
-
-  constructor(header: ChangeHeader) {
-    this.#header = header;
-  }
-
-  write(place: Place, value: Json | undefined): void {
-    if (value === undefined) this.#ops.push({ action: 'del', ...place });
-    else if (typeof value !== 'object' || value === null) {
-      this.#ops.push({ action: 'set', ...place, ...this.#scalar(value) });
-    } else {
-      const obj = this.#nextId();
-      const isList = Array.isArray(value);
-      this.#ops.push({ action: isList ? 'makeList' : 'makeMap', ...place });
-      if (isList) this.#fillList(obj, value);
-      else for (const [key, item] of Object.entries(value)) this.write({ obj, key, pred: [] }, item);
-    }
-  }
-
-  encode(): Uint8Array {
-    const { actor, seq, startOp, deps, time, message } = this.#header;
-    const ops = this.#ops as LibraryOps;
-    const bytes = encodeChange({ actor, author: null, seq, startOp, time, message, deps: [...deps], ops });
-    this.#exactFloats.putInto(bytes);
-    return bytes;
-  }
-
-  #fillList(obj: string, items: readonly Json[]): void {
-    let elemId = '_head';
-    for (const item of items) {
-      const id = this.#nextId();
-      this.write({ obj, pred: [], insert: true, elemId }, item);
-      elemId = id;
-    }
-  }
-
-  #nextId(): string {
-    return `${this.#header.startOp + this.#ops.length}@${this.#header.actor}`;
-  }
-
-  #scalar(value: null | boolean | number | string): Pick<EncodableOp, 'value' | 'datatype'> {
-    if (typeof value !== 'number') return { value };
-    // Integers of another datatype, or at the edge of the safe range, come back as BigInt.
-    if (Number.isInteger(value) && Math.abs(value) < Number.MAX_SAFE_INTEGER) return { value, datatype: 'int' };
-    return { value: this.#exactFloats.encodable(value), datatype: 'float64' };
-  }
-}
-
-/** The hash of an encoded change: SHA-256 over what follows the magic bytes and the checksum (8 bytes). */
-export function changeHash(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes.subarray(8)).digest('hex');
+  for (const { key, value, pred } of writes) draft.writeRoot(key, value, pred);
+  return draft.encode();
 }
 
 /** A root write as it stands in a decoded change; `json` undefined for a deletion. */

@@ -1,4 +1,5 @@
-import { type ChangeHeader, type DecodedWrites, decodeWrites, encodeWrites, type RootWrite } from './change.ts';
+import { type DecodedWrites, decodeWrites, encodeWrites, type RootWrite } from './change.ts';
+import type { ChangeHeader } from './change-draft.ts';
 import { type ChangeSummary, summaryOf } from './change-summary.ts';
 
 /** What takes longer than an event loop may be held where a change is large. */
