@@ -315,7 +315,7 @@ async function main(config: Config): Promise<void> {
     await workspaces.settled();
     await workspaces.published();
     sockets.closeAll(config.shutdownTimeoutSeconds * 1000);
-    repoRoute?.closeAll(config.shutdownTimeoutSeconds * 1000);
+    await repoRoute?.closeAll(config.shutdownTimeoutSeconds * 1000);
     presenceBus?.close();
     await usage.close();
     await workspaces.close();

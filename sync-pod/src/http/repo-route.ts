@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { CLOSE, type WorkspaceId } from '@etherply/protocol';
 import type { Logger } from 'pino';
 import type { Access } from '../auth/access.ts';
-import type { RepoSession } from '../repo-sync/repo-session.ts';
+import type { RepoSession, RepoSocket } from '../repo-sync/repo-session.ts';
 import type { Admission } from './admission.ts';
 import type { CorkAnchor } from './cork-anchor.ts';
 import type { Gate } from './gate.ts';
@@ -12,13 +12,22 @@ import { upgrade } from './upgrade.ts';
 
 /** How often it is looked whose token has ended, in milliseconds. */
 const EXPIRY_MS = 500;
-/** A silent client is pinged before, and given up then, in seconds. */
-const IDLE_SECONDS = 12;
+/** A silent client is given up after so many seconds; after half of them it is pinged. */
+const IDLE_SECONDS = 8;
 /** A document that is sent for the first time comes in one message. */
 const FRAME_PER_MESSAGE = 64;
+/** A client that is to go has so long to read what it was sent, and then to take it in, in milliseconds. */
+const READ_MS = 2000;
+const TAKE_IN_MS = 50;
+/** Marks the ping that comes back when all before it has been read. */
+const LAST_PING = 'last';
 
 interface RepoConnection {
   readonly session: RepoSession;
+  /** Once it is open. */
+  socket?: { closed(): void };
+  /** The client has read all that it was sent. */
+  hasRead?: () => void;
   /** Gives back the place that it has among the connections. */
   readonly release: () => void;
 }
@@ -62,15 +71,18 @@ export class RepoRoute {
 
   /** Asks so many clients to come back, spread over `windowMs`: those that have been connected for longest. */
   closeSome(count: number, windowMs: number): void {
-    for (const session of [...this.#sessions].slice(0, count)) {
-      session.close(CLOSE.restart, JSON.stringify({ retry_after_ms: Math.floor(Math.random() * windowMs) }));
+    const staying = [...this.#sessions].filter((session) => !session.isLeaving);
+    for (const session of staying.slice(0, count)) {
+      session.dismiss(CLOSE.restart, JSON.stringify({ retry_after_ms: Math.floor(Math.random() * windowMs) }));
     }
   }
 
-  /** Asks every client to come back, spread over `windowMs`. */
-  closeAll(windowMs: number): void {
+  /** Asks every client to come back, spread over `windowMs`. Resolves when all have gone, or have had the time to. */
+  async closeAll(windowMs: number): Promise<void> {
     clearInterval(this.#expiry);
     this.closeSome(this.count, windowMs);
+    const end = performance.now() + 2 * READ_MS;
+    while (this.count > 0 && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, TAKE_IN_MS));
   }
 
   /** Adds the routes to an app. */
@@ -99,7 +111,9 @@ export class RepoRoute {
         open: (ws) => {
           const { session } = ws.getUserData();
           this.#sessions.add(session);
-          session.opened(socketOf(ws, sent));
+          const socket = socketOf(ws, sent);
+          ws.getUserData().socket = socket;
+          session.opened(socket);
         },
         message: (ws, message, isBinary) => {
           received(message.byteLength);
@@ -107,9 +121,13 @@ export class RepoRoute {
           if (isBinary) session.received(new Uint8Array(message.slice(0)));
           else session.close(CLOSE.badFrames, 'frames are binary here');
         },
+        pong: (ws, message) => {
+          if (Buffer.from(message).toString() === LAST_PING) ws.getUserData().hasRead?.();
+        },
         dropped: () => rejected('too_slow'),
         close: (ws, code) => {
-          const { session, release } = ws.getUserData();
+          const { session, socket, release } = ws.getUserData();
+          socket?.closed();
           logger.debug({ code }, 'a connection of automerge-repo has closed');
           this.#sessions.delete(session);
           session.closed();
@@ -146,18 +164,28 @@ export class RepoRoute {
   }
 }
 
-function socketOf(ws: WebSocket<RepoConnection>, sent: (bytes: number) => void) {
+function socketOf(ws: WebSocket<RepoConnection>, sent: (bytes: number) => void): RepoSocket & { closed(): void } {
   let isOpen = true;
+  const close = (code: number, reason: string) => {
+    if (!isOpen) return;
+    isOpen = false;
+    ws.end(code, reason);
+  };
   return {
     send: (frame: Uint8Array) => {
       if (!isOpen) return;
       sent(frame.length);
       ws.send(frame, true);
     },
-    close: (code: number, reason: string) => {
+    close,
+    closeWhenRead: (code: number, reason: string) => {
       if (!isOpen) return;
+      ws.getUserData().hasRead = () => setTimeout(() => close(code, reason), TAKE_IN_MS);
+      ws.ping(LAST_PING);
+      setTimeout(() => close(code, reason), READ_MS).unref();
+    },
+    closed: () => {
       isOpen = false;
-      ws.end(code, reason);
     },
   };
 }

@@ -26,6 +26,8 @@ const MAX_PASSING_BYTES = 256 * 1024;
 export interface RepoSocket {
   send(frame: Uint8Array): void;
   close(code: number, reason: string): void;
+  /** Closes when the client has read all that it was sent, or does not answer. */
+  closeWhenRead(code: number, reason: string): void;
 }
 
 interface RepoSessionOptions {
@@ -65,6 +67,7 @@ export class RepoSession implements Peer {
   #socket: RepoSocket | undefined;
   /** What the client calls itself. */
   #peerId: string | undefined;
+  #isLeaving = false;
 
   constructor(options: RepoSessionOptions) {
     this.#options = options;
@@ -100,8 +103,13 @@ export class RepoSession implements Peer {
     else if (message.type === 'ephemeral') this.#say(message);
   }
 
+  /** It is to go, and is sent nothing more. */
+  get isLeaving(): boolean {
+    return this.#isLeaving;
+  }
+
   hear(message: EphemeralMessage): void {
-    this.#socket?.send(encodeMessage({ ...message, targetId: this.#peerId ?? '' }));
+    if (!this.#isLeaving) this.#socket?.send(encodeMessage({ ...message, targetId: this.#peerId ?? '' }));
   }
 
   replaced(): void {
@@ -109,7 +117,17 @@ export class RepoSession implements Peer {
   }
 
   expire(): void {
-    this.close(CLOSE.tokenExpired, 'the token has ended');
+    this.dismiss(CLOSE.tokenExpired, 'the token has ended');
+  }
+
+  /**
+   * Closes in a way that leaves the client's documents whole. What it is sent it takes in a moment later, and where its socket is
+   * closing by then and so cannot be answered, the document of a stock client can never be changed again.
+   */
+  dismiss(code: number, reason: string): void {
+    if (this.#isLeaving) return;
+    this.#isLeaving = true;
+    this.#socket?.closeWhenRead(code, reason);
   }
 
   close(code: number, reason: string): void {
@@ -233,7 +251,7 @@ export class RepoSession implements Peer {
   }
 
   #interrupted(): void {
-    this.close(CLOSE.restart, JSON.stringify({ retry_after_ms: 1000 }));
+    this.dismiss(CLOSE.restart, JSON.stringify({ retry_after_ms: 1000 }));
   }
 
   /** It is there again for who asks again, once it can be read. */
@@ -249,6 +267,7 @@ export class RepoSession implements Peer {
 
   #send(message: ServerMessage): void {
     const { podName } = this.#options;
-    this.#socket?.send(encodeMessage({ ...message, senderId: podName, targetId: this.#peerId ?? '' }));
+    if (!this.#isLeaving)
+      this.#socket?.send(encodeMessage({ ...message, senderId: podName, targetId: this.#peerId ?? '' }));
   }
 }

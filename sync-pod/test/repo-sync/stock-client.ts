@@ -11,15 +11,23 @@ interface ClientOptions {
   readonly peerId?: string;
 }
 
+/** In Node it throws errors where nobody can catch them: of a socket that it has given up, and others; it tries again all the same. */
+class QuietAdapter extends WebSocketClientAdapter {
+  override onError = () => {};
+
+  override connect(...identity: Parameters<WebSocketClientAdapter['connect']>): void {
+    super.connect(...identity);
+    if (this.socket instanceof WebSocket) this.socket.on('error', () => {});
+  }
+}
+
 /** A client of automerge-repo as applications have it. */
 export class StockClient {
   readonly repo: Repo;
   readonly #adapter: WebSocketClientAdapter;
 
   private constructor(url: string, peerId: string | undefined) {
-    this.#adapter = new WebSocketClientAdapter(url, RETRY_MS);
-    // In Node it throws what is no refused connection where nobody can catch it; it tries again all the same.
-    this.#adapter.onError = () => {};
+    this.#adapter = new QuietAdapter(url, RETRY_MS);
     this.repo = new Repo({
       network: [this.#adapter],
       ...(peerId !== undefined && { peerId: peerId as PeerId }),
@@ -31,6 +39,13 @@ export class StockClient {
     const client = new StockClient(url, peerId);
     await client.repo.networkSubsystem.whenReady();
     return client;
+  }
+
+  /** The one that it has now. */
+  get socket(): WebSocket {
+    const { socket } = this.#adapter;
+    if (!(socket instanceof WebSocket)) throw new Error('it has no socket');
+    return socket;
   }
 
   /** The pod must be there: the adapter cannot be ended while it connects. */
