@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { atMost, type Bound } from './bound.ts';
+import { benchToken } from './contenders/etherply.ts';
 import { median } from './median.ts';
 import { NatsProcess } from './nats-process.ts';
 import { RawClient } from './raw-client.ts';
 import { startReplicatedPod } from './replicated-pod.ts';
-import { benchToken, type ServerProcess, until } from './server-process.ts';
+import { type ServerProcess, until } from './server-process.ts';
 import { writeKeys } from './write-keys.ts';
 
 const WORKSPACES = 5;

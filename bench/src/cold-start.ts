@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { atMost, type Bound } from './bound.ts';
-import { benchToken, ServerProcess } from './server-process.ts';
+import { benchToken, etherply } from './contenders/etherply.ts';
+import { ServerProcess } from './server-process.ts';
 
 const WORKSPACES = 100_000;
 const PARALLEL = 16;
@@ -8,7 +9,7 @@ const PARALLEL = 16;
 /** How much longer a pod takes to start with many workspaces on its disk. */
 export async function coldStartBound(progress: (line: string) => void): Promise<Bound> {
   progress(`start with ${WORKSPACES} workspaces on disk`);
-  const server = await ServerProcess.start('etherply', { ETHERPLY_WORKSPACE_IDLE_SECONDS: '0' });
+  const server = await ServerProcess.start(etherply, { ETHERPLY_WORKSPACE_IDLE_SECONDS: '0' });
   const empty = server.startMs;
   const headers = { authorization: `Bearer ${await benchToken()}` };
   let next = 0;
@@ -24,7 +25,7 @@ export async function coldStartBound(progress: (line: string) => void): Promise<
   };
   await Promise.all(Array.from({ length: PARALLEL }, fill));
   const dataDir = await server.end();
-  const again = await ServerProcess.start('etherply', {}, dataDir);
+  const again = await ServerProcess.start(etherply, {}, dataDir);
   const full = again.startMs;
   await again.stop();
   await rm(dataDir, { recursive: true, force: true });

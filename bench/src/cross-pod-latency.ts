@@ -1,10 +1,10 @@
 import { atMost, type Bound } from './bound.ts';
+import { benchToken } from './contenders/etherply.ts';
 import { measureLoad } from './load-process.ts';
 import { median } from './median.ts';
 import { NatsProcess } from './nats-process.ts';
 import { startReplicatedPods } from './replicated-pod.ts';
 import type { ReplicationOptions } from './replicated-throughput.ts';
-import { benchToken } from './server-process.ts';
 
 /** In each workspace one client writes, and the other one, on the next pod, reads. */
 const offered = {

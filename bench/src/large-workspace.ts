@@ -1,6 +1,7 @@
 import { atMost, type Bound } from './bound.ts';
+import { benchToken, etherply } from './contenders/etherply.ts';
 import { RawClient } from './raw-client.ts';
-import { benchToken, ServerProcess, until } from './server-process.ts';
+import { ServerProcess, until } from './server-process.ts';
 import { writeKeys } from './write-keys.ts';
 
 const LAG = 'nodejs_eventloop_lag_max_seconds';
@@ -16,10 +17,10 @@ export async function largeWorkspaceBounds(progress: (line: string) => void): Pr
   ] as const) {
     const shape = `${keys / 1000}k × ${valueBytes} B`;
     progress(`a workspace of 10 MB: ${shape}`);
-    const first = await ServerProcess.start('etherply');
+    const first = await ServerProcess.start(etherply);
     await writeKeys(first.port, WORKSPACE, { ops: keys, keys, valueBytes });
     const dataDir = await first.end();
-    const server = await ServerProcess.start('etherply', {}, dataDir);
+    const server = await ServerProcess.start(etherply, {}, dataDir);
     try {
       await maxLag(server); // of the start
       const reader = await open(server);

@@ -1,7 +1,8 @@
 import { atMost, type Bound } from './bound.ts';
+import { benchToken, etherply } from './contenders/etherply.ts';
 import { COLLECT_GARBAGE, HEAP, leastOf } from './live-memory.ts';
 import { RawClient } from './raw-client.ts';
-import { benchToken, ServerProcess, until } from './server-process.ts';
+import { ServerProcess, until } from './server-process.ts';
 
 const MEMORY = 'process_resident_memory_bytes';
 const SETTLED_CONNECTIONS = 1000;
@@ -16,7 +17,7 @@ export async function memoryBounds(progress: (line: string) => void): Promise<Bo
 
 async function idleConnections(progress: (line: string) => void): Promise<Bound> {
   progress(`memory of ${CONNECTIONS} idle connections`);
-  const server = await ServerProcess.start('etherply');
+  const server = await ServerProcess.start(etherply);
   const path = (n: number) => `/v1/sync/idle-${n % 50}?token=${token}`;
   const token = await benchToken();
   const clients: RawClient[] = [];
@@ -38,7 +39,7 @@ async function idleConnections(progress: (line: string) => void): Promise<Bound>
 async function evictedWorkspaces(progress: (line: string) => void): Promise<Bound> {
   progress(`memory of ${ROUNDS * WORKSPACES_A_ROUND} evicted workspaces`);
   const settings = { ETHERPLY_WORKSPACE_IDLE_SECONDS: '0' };
-  const server = await ServerProcess.start('etherply', settings, undefined, COLLECT_GARBAGE);
+  const server = await ServerProcess.start(etherply, settings, undefined, COLLECT_GARBAGE);
   const headers = { authorization: `Bearer ${await benchToken()}` };
   const heapAfter: number[] = [];
   try {

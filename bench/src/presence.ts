@@ -1,6 +1,7 @@
 import { atMost, type Bound } from './bound.ts';
+import { benchToken, etherply } from './contenders/etherply.ts';
 import { RawClient } from './raw-client.ts';
-import { benchToken, ServerProcess } from './server-process.ts';
+import { ServerProcess } from './server-process.ts';
 
 const LAG = 'nodejs_eventloop_lag_p99_seconds';
 const SENT = 'etherply_sent_bytes_total';
@@ -12,7 +13,7 @@ const TICKS = 100;
 /** How long the event loop of a pod lags where a workspace of 1,500 sessions updates its presence, each once a second. */
 export async function presenceBound(progress: (line: string) => void): Promise<Bound> {
   progress(`presence of ${SESSIONS} sessions in one workspace`);
-  const server = await ServerProcess.start('etherply');
+  const server = await ServerProcess.start(etherply);
   const clients: RawClient[] = [];
   try {
     const path = `/v1/sync/crowd?token=${await benchToken()}`;

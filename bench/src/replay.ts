@@ -3,8 +3,9 @@ import { Command } from 'commander';
 import { build } from 'hdr-histogram-js';
 import { WebSocket } from 'ws';
 import { BlockDocument, type BlockWrite, joinBlocks } from './block-document.ts';
+import { benchToken, etherply } from './contenders/etherply.ts';
 import { progressBar } from './progress-bar.ts';
-import { benchToken, ServerProcess } from './server-process.ts';
+import { ServerProcess } from './server-process.ts';
 import { readTrace, type SequentialTrace } from './trace.ts';
 
 // Replays a recorded editing session through a sync pod the way a block editor would: two writers take turns, a third client
@@ -58,7 +59,7 @@ const [path = ''] = program.args;
 const session = await readTrace(path).catch((error: Error) => program.error(error.message));
 if (session.kind === 'concurrent') program.error(`${path} is of several at once: make replay-text takes it`);
 const total = 1 + session.txns.reduce((sum, { patches }) => sum + patches.length, 0);
-const server = await ServerProcess.start('etherply');
+const server = await ServerProcess.start(etherply);
 const bar = progressBar('messages');
 try {
   const [one, two, watcher] = [await open(), await open(), await open()];

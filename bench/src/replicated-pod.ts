@@ -1,3 +1,4 @@
+import { etherply } from './contenders/etherply.ts';
 import type { NatsProcess } from './nats-process.ts';
 import { ServerProcess, until } from './server-process.ts';
 
@@ -9,7 +10,7 @@ export async function startReplicatedPod(
   nodeOptions: readonly string[] = [],
 ): Promise<ServerProcess> {
   const replicated = { ETHERPLY_NATS_URL: nats.url, ETHERPLY_ACK: 'replicated', ...env };
-  const pod = await ServerProcess.start('etherply', replicated, dataDir, nodeOptions);
+  const pod = await ServerProcess.start(etherply, replicated, dataDir, nodeOptions);
   await until(async () => (await fetch(`http://127.0.0.1:${pod.port}/readyz`)).ok);
   return pod;
 }

@@ -1,10 +1,11 @@
 import { atLeast, type Bound } from './bound.ts';
+import { benchToken, etherply } from './contenders/etherply.ts';
 import type { LoadResult } from './load.ts';
 import { measureLoad } from './load-process.ts';
 import { median } from './median.ts';
 import { NatsProcess } from './nats-process.ts';
 import { startReplicatedPods } from './replicated-pod.ts';
-import { benchToken, ServerProcess } from './server-process.ts';
+import { ServerProcess } from './server-process.ts';
 
 const CONTENDERS = ['local', 'replicated', 'three pods'] as const;
 type Contender = (typeof CONTENDERS)[number];
@@ -38,7 +39,7 @@ export async function replicatedThroughputBounds(options: ReplicationOptions): P
 
 async function measure(contender: Contender, options: ReplicationOptions): Promise<LoadResult> {
   if (contender === 'local') {
-    const pod = await ServerProcess.start('etherply', { ETHERPLY_ACK: 'local' });
+    const pod = await ServerProcess.start(etherply, { ETHERPLY_ACK: 'local' });
     try {
       return await load(contender, [pod], options);
     } finally {

@@ -1,7 +1,9 @@
 import { resolve } from 'node:path';
+import { benchToken, etherply } from './contenders/etherply.ts';
+import { syncServer } from './contenders/sync-server.ts';
 import { seeded } from './repo-sync-messages.ts';
 import { withClients } from './repo-sync-process.ts';
-import { benchToken, ServerProcess } from './server-process.ts';
+import { ServerProcess } from './server-process.ts';
 
 export const CONTENDERS = ['sync-server', 'etherply'] as const;
 export type Contender = (typeof CONTENDERS)[number];
@@ -28,11 +30,11 @@ export async function startRepoServer(
   dataDir?: string,
 ): Promise<RepoServer> {
   if (contender === 'sync-server') {
-    const server = await ServerProcess.start(contender, {}, dataDir);
+    const server = await ServerProcess.start(syncServer, {}, dataDir);
     return { server, url: `ws://127.0.0.1:${server.port}` };
   }
   const nodeOptions = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${resolve(profile)}`];
-  const server = await ServerProcess.start(contender, { ETHERPLY_REPO_SYNC: 'true' }, dataDir, nodeOptions);
+  const server = await ServerProcess.start(etherply, { ETHERPLY_REPO_SYNC: 'true' }, dataDir, nodeOptions);
   return { server, url: `ws://127.0.0.1:${server.port}/v1/repo?token=${await benchToken()}` };
 }
 

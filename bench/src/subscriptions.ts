@@ -1,9 +1,10 @@
 import { rm } from 'node:fs/promises';
 import { atMost, type Bound } from './bound.ts';
+import { benchToken, etherply } from './contenders/etherply.ts';
 import { COLLECT_GARBAGE, HEAP, leastOf } from './live-memory.ts';
 import { NatsProcess } from './nats-process.ts';
 import { startReplicatedPod } from './replicated-pod.ts';
-import { benchToken, ServerProcess } from './server-process.ts';
+import { ServerProcess } from './server-process.ts';
 
 const WORKSPACES = 20_000;
 const PARALLEL = 16;
@@ -36,7 +37,7 @@ export async function subscriptionBound(progress: (line: string) => void): Promi
     const subscriptions = (await nats.subscriptions()) - before.subscriptions;
     const ofNats = ((await nats.heapBytes()) - before.heap) / subscriptions;
     await following.end();
-    const alone = await ServerProcess.start('etherply', stayOpen, dataDir, COLLECT_GARBAGE);
+    const alone = await ServerProcess.start(etherply, stayOpen, dataDir, COLLECT_GARBAGE);
     const without = await openingCost(alone);
     await alone.end();
     progress(`  a workspace: ${costText(withNats)} with NATS, ${costText(without)} without`);

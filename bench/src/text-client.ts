@@ -2,7 +2,8 @@ import { getHeads, type Heads, hasHeads, splice } from '@automerge/automerge';
 import { type AutomergeUrl, type DocHandle, decodeHeads, encodeHeads, Repo } from '@automerge/automerge-repo';
 import { WebSocketClientAdapter } from '@automerge/automerge-repo-network-websocket';
 import { inUtf16 } from './code-points.ts';
-import { benchToken, type ServerProcess, until } from './server-process.ts';
+import { benchToken } from './contenders/etherply.ts';
+import { type ServerProcess, until } from './server-process.ts';
 import type { Patch } from './trace.ts';
 
 /** Who has had nothing new for so long gets nothing any more. */

@@ -1,8 +1,10 @@
 import { atLeast, atMost, type Bound } from './bound.ts';
+import { benchToken, etherply } from './contenders/etherply.ts';
+import { floor } from './contenders/floor.ts';
 import type { LoadPlan, LoadResult } from './load.ts';
 import { measureLoad } from './load-process.ts';
 import { median } from './median.ts';
-import { benchToken, ServerProcess } from './server-process.ts';
+import { ServerProcess } from './server-process.ts';
 
 const CONTENDERS = ['floor', 'etherply'] as const;
 type Contender = (typeof CONTENDERS)[number];
@@ -47,7 +49,7 @@ async function measure(
   load: Pick<LoadPlan, 'workspaces' | 'clientsEach' | 'load'>,
   { seconds, frames, progress }: ThroughputOptions,
 ) {
-  const server = await ServerProcess.start(contender);
+  const server = await ServerProcess.start(contender === 'floor' ? floor : etherply);
   try {
     const query = `token=${await benchToken()}${frames === 'ops' ? '&batch=1' : ''}`;
     const plan = { ...load, servers: [server], query, warmupMs: 3000, measureMs: seconds * 1000 };

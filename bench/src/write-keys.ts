@@ -1,5 +1,5 @@
+import { benchToken } from './contenders/etherply.ts';
 import { RawClient } from './raw-client.ts';
-import { benchToken } from './server-process.ts';
 
 /** So many ops are on their way at once. */
 const WINDOW = 100;

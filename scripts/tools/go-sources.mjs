@@ -38,6 +38,11 @@ export const GO_SOURCES = [
     programs: { coredns: 'github.com/coredns/coredns' },
   },
   {
+    module: 'github.com/centrifugal/centrifugo/v6',
+    version: 'v6.9.1',
+    programs: { centrifugo: 'github.com/centrifugal/centrifugo/v6' },
+  },
+  {
     module: 'k8s.io/kubernetes',
     version: `v${KUBERNETES}`,
     programs: Object.fromEntries(

@@ -1,0 +1,54 @@
+import { availableParallelism, cpus } from 'node:os';
+import { Command, Option } from 'commander';
+import { CONTENDERS } from './contenders/index.ts';
+import type { Comparison, MeasuredWorkload } from './report/comparison.ts';
+import { tablesOf } from './report/table.ts';
+import { measureWorkload } from './run-comparison.ts';
+import { WORKLOADS } from './workloads/index.ts';
+
+const wholeNumber = (text: string) => Number.parseInt(text, 10);
+const options = new Command('bench')
+  .description(
+    'Compares a sync pod with a bare server and with other servers of its kind: each in turn, with the same clients.',
+  )
+  .addOption(new Option('--only <workload...>', 'measure just these').choices(WORKLOADS.map(({ name }) => name)))
+  .addOption(new Option('--contender <name...>', 'measure just these').choices(CONTENDERS.map(({ name }) => name)))
+  .option('--seconds <n>', 'how long a load is measured, after 2 s of warm-up', wholeNumber, 4)
+  .option(
+    '--rounds <n>',
+    'how often the floor and EtherPly are measured; unset: as often as the workload says',
+    wholeNumber,
+  )
+  .option('--generators <n>', 'processes of the load generator', wholeNumber, Math.max(1, availableParallelism() - 1))
+  .option('--json', 'print the result as JSON')
+  .parse()
+  .opts<{
+    only?: string[];
+    contender?: string[];
+    seconds: number;
+    rounds?: number;
+    generators: number;
+    json?: boolean;
+  }>();
+
+const progress = (line: string) => void process.stderr.write(`${line}\n`);
+const contenders = CONTENDERS.filter(({ name }) => options.contender?.includes(name) ?? true);
+const workloads: MeasuredWorkload[] = [];
+for (const workload of WORKLOADS) {
+  if (options.only?.includes(workload.name) === false) continue;
+  const wanted = options.rounds === undefined ? workload : { ...workload, rounds: options.rounds };
+  workloads.push(await measureWorkload(wanted, contenders, { ...options, nodeOptions: [] }, progress));
+}
+const comparison: Comparison = {
+  at: new Date().toISOString(),
+  machine: `${availableParallelism()} cores (${cpus()[0]?.model}), Node.js ${process.versions.node}`,
+  contenders: contenders.map(({ name, version, configuration, guarantees }) => ({
+    name,
+    version,
+    configuration,
+    guarantees,
+  })),
+  workloads,
+  bounds: [],
+};
+process.stdout.write(options.json ? `${JSON.stringify(comparison, null, 2)}\n` : `${tablesOf(comparison)}\n`);

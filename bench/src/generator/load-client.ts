@@ -1,0 +1,87 @@
+import type { ClientEvents, ClientIdentity, Protocol, ProtocolClient } from '../protocols/protocol.ts';
+import { type Message, RawClient } from '../raw-client.ts';
+
+/** Is told what happens at a client. */
+export interface LoadObserver {
+  acked(client: LoadClient, dueAt: readonly number[]): void;
+  delivered(client: LoadClient, writer: number, dueAt: number): void;
+  closed(client: LoadClient): void;
+}
+
+/** A client of the load generator: a connection, and the writes that are on their way. */
+export class LoadClient implements ClientEvents {
+  readonly identity: ClientIdentity;
+  /** Writes that may be sent since others were acked. */
+  credit = 0;
+  /** When each write without an ack was due, oldest first. */
+  readonly #dueAt: number[] = [];
+  readonly #observer: LoadObserver;
+  readonly #connect: (onFrame: (frame: Buffer) => void) => Promise<RawClient>;
+  #protocol: ProtocolClient;
+  readonly #makeProtocol: () => ProtocolClient;
+  #raw: RawClient | undefined;
+  #unsent: Message[] = [];
+  #onReady: () => void = () => {};
+
+  constructor(protocol: Protocol, identity: ClientIdentity, port: number, query: string, observer: LoadObserver) {
+    this.identity = identity;
+    this.#observer = observer;
+    const path = protocol.path(identity, query);
+    this.#connect = (onFrame) => RawClient.connect(port, path, onFrame);
+    this.#makeProtocol = () => protocol.client(identity, this);
+    this.#protocol = this.#makeProtocol();
+  }
+
+  /** Resolves when it is ready, with the milliseconds that this took. */
+  async connect(): Promise<number> {
+    const begin = performance.now();
+    const ready = new Promise<void>((resolve) => {
+      this.#onReady = resolve;
+    });
+    const raw = await this.#connect((frame) => this.#protocol.receive(frame));
+    this.#raw = raw;
+    raw.onClose(() => {
+      if (this.#raw === raw) this.#observer.closed(this);
+    });
+    raw.send([...this.#protocol.hello(), ...this.#unsent]);
+    this.#unsent = [];
+    await ready;
+    return performance.now() - begin;
+  }
+
+  disconnect(): void {
+    const raw = this.#raw;
+    this.#raw = undefined;
+    raw?.close();
+    this.#protocol = this.#makeProtocol();
+  }
+
+  /** Sends so many writes at once. */
+  write(count: number, dueAt: number): void {
+    const messages: Message[] = [];
+    for (let i = 0; i < count; i += 1) {
+      this.#dueAt.push(dueAt);
+      const message = this.#protocol.write(dueAt);
+      if (message !== undefined) messages.push(message);
+    }
+    if (messages.length > 0) this.#raw?.send(messages);
+  }
+
+  ready(): void {
+    this.#onReady();
+  }
+
+  acked(count: number): void {
+    this.credit += count;
+    this.#observer.acked(this, this.#dueAt.splice(0, count));
+  }
+
+  delivered(writer: number, dueAt: number): void {
+    this.#observer.delivered(this, writer, dueAt);
+  }
+
+  send(message: Message): void {
+    if (this.#raw === undefined) this.#unsent.push(message);
+    else this.#raw.send([message]);
+  }
+}

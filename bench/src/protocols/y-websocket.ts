@@ -1,0 +1,43 @@
+import * as decoding from 'lib0/decoding';
+import * as encoding from 'lib0/encoding';
+import type { ClientEvents, ClientIdentity, Protocol, ProtocolClient } from './protocol.ts';
+import { SYNC, YjsClient } from './yjs-client.ts';
+
+/** y-websocket's: the server sends each update to everybody, its sender too. */
+export const yWebsocket: Protocol = {
+  path: ({ workspace }) => `/bench-${workspace}`,
+  client: (identity, events) => new YWebsocketClient(identity, events),
+  credit: 'echo',
+  window: Number.POSITIVE_INFINITY,
+};
+
+class YWebsocketClient implements ProtocolClient {
+  readonly #yjs: YjsClient;
+
+  constructor(identity: ClientIdentity, events: ClientEvents) {
+    this.#yjs = new YjsClient(identity, events, 'acks');
+  }
+
+  hello() {
+    const encoder = message();
+    this.#yjs.writeStep1(encoder);
+    return [encoding.toUint8Array(encoder)];
+  }
+
+  write(dueAt: number): Uint8Array {
+    const encoder = message();
+    this.#yjs.writeSet(encoder, dueAt);
+    return encoding.toUint8Array(encoder);
+  }
+
+  receive(frame: Buffer): void {
+    const decoder = decoding.createDecoder(frame);
+    if (decoding.readVarUint(decoder) === SYNC) this.#yjs.receiveSync(decoder, message);
+  }
+}
+
+function message(): encoding.Encoder {
+  const encoder = encoding.createEncoder();
+  encoding.writeVarUint(encoder, SYNC);
+  return encoder;
+}

@@ -1,0 +1,51 @@
+import type { Contender } from './contenders/contender.ts';
+import { median } from './median.ts';
+import type { MeasuredWorkload, WorkloadResult } from './report/comparison.ts';
+import type { Figures, MeasureOptions, Workload } from './workloads/workload.ts';
+
+/** Those that a bound compares: measured in turns, so that a machine whose speed drifts treats both alike. */
+const PACED = ['floor', 'etherply'];
+
+/** Measures a workload for each contender, on a server of its own each time. */
+export async function measureWorkload(
+  workload: Workload,
+  contenders: readonly Contender[],
+  options: MeasureOptions,
+  progress: (line: string) => void,
+): Promise<MeasuredWorkload> {
+  const { name, title, how, columns, chart, rounds } = workload;
+  const paced = contenders.filter((contender) => PACED.includes(contender.name));
+  const others = contenders.filter((contender) => !paced.includes(contender));
+  const measured = new Map<string, Figures[]>();
+  const reasons = new Map<string, string>();
+  const turns = [...Array.from({ length: rounds }, () => paced).flat(), ...others];
+  for (const contender of turns) {
+    const reason = (await contender.missing()) ?? workload.lacks(contender);
+    if (reason !== undefined) {
+      reasons.set(contender.name, reason);
+      continue;
+    }
+    progress(`${name}: ${contender.name}`);
+    const figures = await workload.measure(contender, options);
+    measured.set(contender.name, [...(measured.get(contender.name) ?? []), figures]);
+  }
+  const results = contenders.map(({ name: contender }): WorkloadResult => {
+    const rounded = measured.get(contender);
+    if (rounded !== undefined) return { contender, figures: medians(rounded) };
+    return { contender, reason: reasons.get(contender) ?? 'it was not measured' };
+  });
+  return { name, title, how, columns, chart, results };
+}
+
+/** Of each figure; of what is lost or in disorder, all. */
+function medians(rounds: readonly Figures[]): Figures {
+  const [first = {}] = rounds;
+  const values = (key: string) => rounds.map((figures) => figures[key] ?? Number.NaN);
+  const isSummed = (key: string) => ['lost', 'disordered', 'closed'].includes(key);
+  return Object.fromEntries(
+    Object.keys(first).map((key) => [
+      key,
+      isSummed(key) ? values(key).reduce((sum, value) => sum + value, 0) : median(values(key)),
+    ]),
+  );
+}
