@@ -5,6 +5,7 @@ export function haproxy(): Promise<string>;
 
 /** What scripts/tools/go-sources.mjs can build. */
 export type GoProgram =
+  | 'centrifugo'
   | 'coredns'
   | 'etcd'
   | 'helm'
@@ -18,3 +19,6 @@ export type GoProgram =
 
 /** The paths of programs: those that the environment names (KUBE_APISERVER for kube-apiserver), or built once. */
 export function goPrograms<Name extends GoProgram>(...names: readonly Name[]): Promise<Record<Name, string>>;
+
+/** The version that is pinned of one of them. */
+export function goVersion(name: GoProgram): string;

@@ -18,6 +18,7 @@ export async function measureWorkload(
   const others = contenders.filter((contender) => !paced.includes(contender));
   const measured = new Map<string, Figures[]>();
   const reasons = new Map<string, string>();
+  const failures = new Map<string, string>();
   const turns = [...Array.from({ length: rounds }, () => paced).flat(), ...others];
   for (const contender of turns) {
     const reason = (await contender.missing()) ?? workload.lacks(contender);
@@ -26,13 +27,22 @@ export async function measureWorkload(
       continue;
     }
     progress(`${name}: ${contender.name}`);
-    const figures = await workload.measure(contender, options);
-    measured.set(contender.name, [...(measured.get(contender.name) ?? []), figures]);
+    try {
+      const figures = await workload.measure(contender, options);
+      measured.set(contender.name, [...(measured.get(contender.name) ?? []), figures]);
+    } catch (error) {
+      // The others are measured all the same; the table and the exit code tell of it.
+      const text = error instanceof Error ? error.message : String(error);
+      progress(`${name}: ${contender.name} failed: ${text}`);
+      failures.set(contender.name, `failed: ${text}`);
+    }
   }
   const results = contenders.map(({ name: contender }): WorkloadResult => {
+    const failure = failures.get(contender);
+    if (failure !== undefined) return { contender, reason: failure, hasFailed: true };
     const rounded = measured.get(contender);
     if (rounded !== undefined) return { contender, figures: medians(rounded) };
-    return { contender, reason: reasons.get(contender) ?? 'it was not measured' };
+    return { contender, reason: reasons.get(contender) ?? 'it was not measured', hasFailed: false };
   });
   return { name, title, how, columns, chart, results };
 }

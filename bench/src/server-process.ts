@@ -38,23 +38,25 @@ export class ServerProcess {
     const child = spawn(launch.command ?? process.execPath, [...nodeOptions, ...launch.args], {
       env: { PATH: process.env.PATH, ...launch.env, ...env },
       cwd: dir,
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', launch.readyOn === 'stderr' ? 'pipe' : 'inherit'],
       // A terminal sends Ctrl-C to every process in its foreground: detached, only this one gets it, and ends them.
       detached: true,
     });
     endWithThis(child);
     const port = await new Promise<number>((resolve, reject) => {
       let output = '';
+      const prints = launch.readyOn === 'stderr' ? child.stderr : child.stdout;
+      if (prints === null) throw new Error(`nobody hears the ${program.name} server`);
       const onOutput = (chunk: Buffer) => {
         output += chunk;
         const ready = launch.ready.exec(output);
         if (ready === null) return;
-        child.stdout.off('data', onOutput).resume(); // what it prints from now on is for nobody
+        prints.off('data', onOutput).resume(); // what it prints from now on is for nobody
         resolve(launch.port ?? Number(ready[1]));
       };
-      child.stdout.on('data', onOutput);
+      prints.on('data', onOutput);
       child.on('error', reject);
-      child.on('exit', (code) => reject(new Error(`the ${program.name} server ended with ${code}`)));
+      child.on('exit', (code) => reject(new Error(`the ${program.name} server ended with ${code}: ${output}`)));
     });
     return new ServerProcess(child, port, performance.now() - begin, dir);
   }

@@ -29,6 +29,16 @@ export async function goPrograms(...names) {
 }
 
 /**
+ * The version that is pinned of one of them.
+ * @param {string} name
+ */
+export function goVersion(name) {
+  const source = GO_SOURCES.find(({ programs }) => name in programs);
+  if (source === undefined) throw new Error(`go-sources.mjs does not have ${name}`);
+  return source.version;
+}
+
+/**
  * @param {import('./go-sources.mjs').GoSource} source
  * @param {readonly string[]} names
  * @param {string} cache

@@ -8,6 +8,8 @@ export interface Launch {
   readonly env: Readonly<Record<string, string>>;
   /** What it prints when it is ready, with its port where it chooses that itself. */
   readonly ready: RegExp;
+  /** Where it prints that. Unset: stdout. */
+  readonly readyOn?: 'stdout' | 'stderr';
   /** Where it was told to listen. */
   readonly port?: number;
 }

@@ -1,19 +1,30 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Program } from './contender.ts';
+import type { Contender } from './contender.ts';
 import { freePort } from './free-port.ts';
+import { pinnedVersion } from './packages.ts';
 
 /** `@automerge/automerge-repo-sync-server`. */
-export const syncServer: Program = {
+export const syncServer: Contender = {
   name: 'sync-server',
+  version: pinnedVersion('@automerge/automerge-repo-sync-server'),
+  configuration: "automerge-repo's sync server, which has no settings but its port and its directory",
+  guarantees: {
+    ack: 'none: another client has it',
+    durable: 'a moment later',
+    synced: false,
+    ordered: 'merged (Automerge)',
+  },
+  protocol: 'automerge-repo',
   launch: async (dataDir) => {
     const port = await freePort();
     return {
       args: [fileURLToPath(import.meta.resolve('@automerge/automerge-repo-sync-server'))],
-      // These are all settings that it has.
       env: { PORT: `${port}`, DATA_DIR: join(dataDir, 'documents') },
       ready: /Listening on port/,
       port,
     };
   },
+  query: async () => '',
+  missing: async () => undefined,
 };

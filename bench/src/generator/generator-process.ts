@@ -19,22 +19,22 @@ export class GeneratorProcess {
 
   /** Resolves with the answer. @throws where it ends or does not answer in time */
   async ask<R>(command: Command, answer: z.ZodType<R>): Promise<R> {
-    const aborted = new AbortController();
-    const { signal } = aborted;
-    const timer = setTimeout(() => aborted.abort(new Error(`${command.do} takes too long`)), LIMIT_MS);
-    const ended = once(this.#child, 'exit', { signal }).then(() => {
-      throw new Error(`a process of the load generator has ended at ${command.do}`);
-    });
-    const answered = once(this.#child, 'message', { signal });
-    this.#child.send(command);
-    try {
-      return answer.parse((await Promise.race([answered, ended]))[0]);
-    } finally {
-      clearTimeout(timer);
-      aborted.abort();
-      ended.catch(() => {}); // it is not waited for any more
-      answered.catch(() => {});
-    }
+    return answer.parse(
+      await new Promise((resolve, reject) => {
+        const settle = (then: () => void) => {
+          clearTimeout(timer);
+          this.#child.off('message', onAnswer).off('exit', onExit);
+          then();
+        };
+        const fail = (what: string) => settle(() => reject(new Error(`a process of the load generator ${what}`)));
+        const onAnswer = (message: unknown) => settle(() => resolve(message));
+        const onExit = () => fail(`has ended at ${command.do}`);
+        const timer = setTimeout(() => fail(`has not done ${command.do} in ${LIMIT_MS / 1000} s`), LIMIT_MS);
+        this.#child.once('message', onAnswer).once('exit', onExit);
+        if (this.#child.connected) this.#child.send(command);
+        else fail('has ended');
+      }),
+    );
   }
 
   tell(command: Command): Promise<unknown> {

@@ -31,4 +31,4 @@ export interface MeasuredWorkload {
 /** Figures, or why there are none. */
 export type WorkloadResult =
   | { readonly contender: string; readonly figures: Figures }
-  | { readonly contender: string; readonly reason: string };
+  | { readonly contender: string; readonly reason: string; readonly hasFailed: boolean };

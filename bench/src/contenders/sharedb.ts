@@ -1,0 +1,18 @@
+import type { Contender } from './contender.ts';
+import { freePort } from './free-port.ts';
+import { missingPeers, peerFile, pinnedVersion } from './packages.ts';
+
+export const sharedb: Contender = {
+  name: 'sharedb',
+  version: pinnedVersion('sharedb'),
+  configuration: 'with ws and the database in memory that it brings; a client has one op on its way, as its own has',
+  guarantees: { ack: 'applied in memory', durable: 'no', synced: false, ordered: 'yes' },
+  protocol: 'sharedb',
+  launch: async () => {
+    const port = await freePort();
+    const env = { HOST: '127.0.0.1', PORT: `${port}` };
+    return { args: [peerFile('servers/sharedb.mjs')], env, ready: /ready/, port };
+  },
+  query: async () => '',
+  missing: missingPeers,
+};
