@@ -1,7 +1,9 @@
-import { availableParallelism, cpus } from 'node:os';
+import { availableParallelism, cpus, loadavg } from 'node:os';
 import { Command, Option } from 'commander';
 import { CONTENDERS } from './contenders/index.ts';
+import { boundsOf } from './report/bounds.ts';
 import type { Comparison, MeasuredWorkload } from './report/comparison.ts';
+import { writeResults } from './report/results.ts';
 import { tablesOf } from './report/table.ts';
 import { measureWorkload } from './run-comparison.ts';
 import { WORKLOADS } from './workloads/index.ts';
@@ -20,6 +22,8 @@ const options = new Command('bench')
     wholeNumber,
   )
   .option('--generators <n>', 'processes of the load generator', wholeNumber, Math.max(1, availableParallelism() - 1))
+  .option('--profile <directory>', 'write CPU profiles of the pod there, for speedscope or the inspector of a browser')
+  .option('--results <directory>', 'write latest.json, latest.md and latest.svg there')
   .option('--json', 'print the result as JSON')
   .parse()
   .opts<{
@@ -28,27 +32,39 @@ const options = new Command('bench')
     seconds: number;
     rounds?: number;
     generators: number;
+    profile?: string;
+    results?: string;
     json?: boolean;
   }>();
 
 const progress = (line: string) => void process.stderr.write(`${line}\n`);
 const contenders = CONTENDERS.filter(({ name }) => options.contender?.includes(name) ?? true);
+const about = contenders.map(({ name, version, configuration, guarantees }) => ({
+  name,
+  version,
+  configuration,
+  guarantees,
+}));
+// Whatever else runs takes its share, so that one sees whether it can be relied on.
+const load = loadavg()[0]?.toFixed(1);
+const machine = `${availableParallelism()} cores (${cpus()[0]?.model}), Node.js ${process.versions.node}, load average before ${load}`;
+const begin = performance.now();
 const workloads: MeasuredWorkload[] = [];
 for (const workload of WORKLOADS) {
   if (options.only?.includes(workload.name) === false) continue;
   const wanted = options.rounds === undefined ? workload : { ...workload, rounds: options.rounds };
-  workloads.push(await measureWorkload(wanted, contenders, { ...options, nodeOptions: [] }, progress));
+  workloads.push(await measureWorkload(wanted, contenders, options, progress));
 }
+progress(`measured in ${((performance.now() - begin) / 60_000).toFixed(1)} minutes`);
+
 const comparison: Comparison = {
   at: new Date().toISOString(),
-  machine: `${availableParallelism()} cores (${cpus()[0]?.model}), Node.js ${process.versions.node}`,
-  contenders: contenders.map(({ name, version, configuration, guarantees }) => ({
-    name,
-    version,
-    configuration,
-    guarantees,
-  })),
+  machine,
+  contenders: about,
   workloads,
-  bounds: [],
+  bounds: boundsOf(about, workloads),
 };
+if (options.results !== undefined) await writeResults(options.results, comparison);
 process.stdout.write(options.json ? `${JSON.stringify(comparison, null, 2)}\n` : `${tablesOf(comparison)}\n`);
+const hasFailed = workloads.some(({ results }) => results.some((result) => 'hasFailed' in result && result.hasFailed));
+process.exitCode = hasFailed || comparison.bounds.some(({ met }) => !met) ? 1 : 0;

@@ -13,7 +13,7 @@ export async function measureWorkload(
   options: MeasureOptions,
   progress: (line: string) => void,
 ): Promise<MeasuredWorkload> {
-  const { name, title, how, columns, chart, rounds } = workload;
+  const { name, title, how, columns, chart, slowest, rounds } = workload;
   const paced = contenders.filter((contender) => PACED.includes(contender.name));
   const others = contenders.filter((contender) => !paced.includes(contender));
   const measured = new Map<string, Figures[]>();
@@ -44,7 +44,7 @@ export async function measureWorkload(
     if (rounded !== undefined) return { contender, figures: medians(rounded) };
     return { contender, reason: reasons.get(contender) ?? 'it was not measured', hasFailed: false };
   });
-  return { name, title, how, columns, chart, results };
+  return { name, title, how, columns, chart, slowest, results };
 }
 
 /** Of each figure; of what is lost or in disorder, all. */

@@ -23,7 +23,7 @@ export const centrifugo: Contender = {
   name: 'centrifugo',
   version: goVersion('centrifugo'),
   configuration: 'with its engine in memory; channels have a history of 100 messages or 5 minutes, and recovery',
-  guarantees: { ack: 'in the history in memory', durable: 'no', synced: false, ordered: 'yes' },
+  guarantees: { ack: 'in the history in memory', keeps: 'in memory', durable: 'no', synced: false, ordered: 'yes' },
   protocol: 'centrifugo',
   launch: async (dataDir) => {
     const port = await freePort();

@@ -24,6 +24,8 @@ export interface Program {
 export interface Guarantees {
   /** What a writer knows of its write when it is acked. */
   readonly ack: string;
+  /** Whether it keeps documents on disk at all. */
+  readonly keeps: 'on disk' | 'in memory';
   /** Whether what was acked is on disk when the process dies: `yes`, `no`, or when it is. */
   readonly durable: string;
   /** Whether it was synced before it was acked, so that a machine may die. */

@@ -10,7 +10,7 @@ export const etherply: Contender = {
   name: 'etherply',
   version: ownVersion('sync-pod'),
   configuration: 'one pod as `npm start` runs it; its limits of ops a second are off',
-  guarantees: { ack: 'in a synced log', durable: 'yes', synced: true, ordered: 'yes' },
+  guarantees: { ack: 'in a synced log', keeps: 'on disk', durable: 'yes', synced: true, ordered: 'yes' },
   protocol: 'etherply',
   launch: async (dataDir) => ({
     // As `npm start` does.

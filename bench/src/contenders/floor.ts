@@ -7,7 +7,7 @@ export const floor: Contender = {
   name: 'floor',
   version: pinnedVersion('uWebSockets.js'),
   configuration: 'bare uWebSockets.js: each message goes to the others in its workspace, and is acked',
-  guarantees: { ack: 'received', durable: 'no', synced: false, ordered: 'yes' },
+  guarantees: { ack: 'received', keeps: 'in memory', durable: 'no', synced: false, ordered: 'yes' },
   protocol: 'etherply',
   launch: async () => ({
     args: [fileURLToPath(new URL('../floor-server.js', import.meta.url))],

@@ -9,6 +9,7 @@ export const hocuspocus: Contender = {
   configuration: 'with its SQLite extension on a file, and its defaults',
   guarantees: {
     ack: 'applied in memory',
+    keeps: 'on disk',
     durable: '2 s after the last write, 10 s after the first',
     synced: false,
     ordered: 'merged (Yjs)',

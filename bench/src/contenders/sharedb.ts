@@ -6,7 +6,7 @@ export const sharedb: Contender = {
   name: 'sharedb',
   version: pinnedVersion('sharedb'),
   configuration: 'with ws and the database in memory that it brings; a client has one op on its way, as its own has',
-  guarantees: { ack: 'applied in memory', durable: 'no', synced: false, ordered: 'yes' },
+  guarantees: { ack: 'applied in memory', keeps: 'in memory', durable: 'no', synced: false, ordered: 'yes' },
   protocol: 'sharedb',
   launch: async () => {
     const port = await freePort();

@@ -11,6 +11,7 @@ export const syncServer: Contender = {
   configuration: "automerge-repo's sync server, which has no settings but its port and its directory",
   guarantees: {
     ack: 'none: another client has it',
+    keeps: 'on disk',
     durable: 'a moment later',
     synced: false,
     ordered: 'merged (Automerge)',

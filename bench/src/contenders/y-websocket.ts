@@ -6,7 +6,13 @@ export const yWebsocket: Contender = {
   name: 'y-websocket',
   version: pinnedVersion('@y/websocket-server'),
   configuration: 'as `npx y-websocket` starts it, in memory',
-  guarantees: { ack: 'none: it sends the write back', durable: 'no', synced: false, ordered: 'merged (Yjs)' },
+  guarantees: {
+    ack: 'none: it sends the write back',
+    keeps: 'in memory',
+    durable: 'no',
+    synced: false,
+    ordered: 'merged (Yjs)',
+  },
   protocol: 'y-websocket',
   launch: async () => {
     const port = await freePort();

@@ -6,7 +6,7 @@ import { endWithThis } from '../leftovers.ts';
 import type { Command, LoadPlan } from './messages.ts';
 
 /** No command takes longer. */
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 90_000;
 
 /** One process of the load generator. */
 export class GeneratorProcess {

@@ -36,14 +36,29 @@ export class Generators {
     );
   }
 
-  /** Connects all clients; resolves with how long each took, in milliseconds. */
-  async connect(atOnce: number): Promise<number[]> {
+  /** Connects all clients; resolves with how long each took, in milliseconds, and the bytes that all were sent until then. */
+  async connect(atOnce: number): Promise<{ milliseconds: number[]; bytes: number }> {
     const share = Math.ceil(atOnce / this.#processes.length);
     const reports = await this.#all((one) => one.ask({ do: 'connect', atOnce: share }, connected));
-    return reports.flatMap(({ milliseconds }) => milliseconds);
+    return {
+      milliseconds: reports.flatMap(({ milliseconds }) => milliseconds),
+      bytes: reports.reduce((sum, { bytes }) => sum + bytes, 0),
+    };
   }
 
-  async tell(what: 'disconnect' | 'begin' | 'measure' | 'measured' | 'cease'): Promise<void> {
+  async disconnect(keep: boolean): Promise<void> {
+    await this.#all((one) => one.tell({ do: 'disconnect', keep }));
+  }
+
+  /** Fills documents, as the command says. */
+  async fill(keys: number, valueBytes: number): Promise<void> {
+    const [first] = this.#processes;
+    if (this.#plan.workspaces >= this.#processes.length)
+      await this.#all((one) => one.tell({ do: 'fill', keys, valueBytes }));
+    else await first?.tell({ do: 'fill', keys, valueBytes });
+  }
+
+  async tell(what: 'begin' | 'measure' | 'measured' | 'cease'): Promise<void> {
     await this.#all((one) => one.tell({ do: what }));
   }
 

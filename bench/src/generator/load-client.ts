@@ -16,18 +16,21 @@ export class LoadClient implements ClientEvents {
   /** When each write without an ack was due, oldest first. */
   readonly #dueAt: number[] = [];
   readonly #observer: LoadObserver;
-  readonly #connect: (onFrame: (frame: Buffer) => void) => Promise<RawClient>;
+  readonly #port: number;
+  readonly #query: string;
   #protocol: ProtocolClient;
   readonly #makeProtocol: () => ProtocolClient;
   #raw: RawClient | undefined;
   #unsent: Message[] = [];
+  #isReady = false;
+  #firstBytes = 0;
   #onReady: () => void = () => {};
 
   constructor(protocol: Protocol, identity: ClientIdentity, port: number, query: string, observer: LoadObserver) {
     this.identity = identity;
     this.#observer = observer;
-    const path = protocol.path(identity, query);
-    this.#connect = (onFrame) => RawClient.connect(port, path, onFrame);
+    this.#port = port;
+    this.#query = query;
     this.#makeProtocol = () => protocol.client(identity, this);
     this.#protocol = this.#makeProtocol();
   }
@@ -38,22 +41,41 @@ export class LoadClient implements ClientEvents {
     const ready = new Promise<void>((resolve) => {
       this.#onReady = resolve;
     });
-    const raw = await this.#connect((frame) => this.#protocol.receive(frame));
+    this.#firstBytes = 0;
+    const protocol = this.#protocol;
+    const raw = await RawClient.connect(this.#port, protocol.path(this.#query), (frame) => {
+      if (!this.#isReady) this.#firstBytes += frame.length;
+      protocol.receive(frame);
+    });
     this.#raw = raw;
     raw.onClose(() => {
       if (this.#raw === raw) this.#observer.closed(this);
     });
-    raw.send([...this.#protocol.hello(), ...this.#unsent]);
+    const first = [...protocol.hello(), ...this.#unsent];
+    if (first.length > 0) raw.send(first);
     this.#unsent = [];
     await ready;
     return performance.now() - begin;
   }
 
-  disconnect(): void {
+  /** @param keep whether it connects again with what it has, where the protocol can */
+  disconnect(keep: boolean): void {
     const raw = this.#raw;
     this.#raw = undefined;
     raw?.close();
-    this.#protocol = this.#makeProtocol();
+    this.#isReady = false;
+    this.#protocol = (keep ? this.#protocol.resume?.() : undefined) ?? this.#makeProtocol();
+  }
+
+  /** Bytes of frames that came until it was ready. */
+  get firstBytes(): number {
+    return this.#firstBytes;
+  }
+
+  fill(keys: number, valueBytes: number): void {
+    const messages = this.#protocol.fill?.(keys, valueBytes);
+    if (messages === undefined) throw new Error('there is no document to fill');
+    this.#raw?.send(messages);
   }
 
   /** Sends so many writes at once. */
@@ -68,6 +90,7 @@ export class LoadClient implements ClientEvents {
   }
 
   ready(): void {
+    this.#isReady = true;
     this.#onReady();
   }
 

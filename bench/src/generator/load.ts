@@ -6,6 +6,7 @@ import { LoadClient } from './load-client.ts';
 import type { Counts, connected, LoadPlan, latencies } from './messages.ts';
 
 const TICK_MS = 1;
+const FILL_POLL_MS = 100;
 const HIGHEST = { highestTrackableValue: 60_000_000 };
 
 /** The clients of one process, and their load. */
@@ -59,11 +60,28 @@ export class Load {
       for (const client of waiting) milliseconds.push(await client.connect());
     };
     await Promise.all(Array.from({ length: atOnce }, work));
-    return { milliseconds };
+    return { milliseconds, bytes: this.#clients.reduce((sum, { firstBytes }) => sum + firstBytes, 0) };
   }
 
-  disconnect(): void {
-    for (const client of this.#clients) client.disconnect();
+  disconnect(keep: boolean): void {
+    for (const client of this.#clients) client.disconnect(keep);
+  }
+
+  /** Fills the document of each workspace; resolves when a client that connects is given it, and none is connected. */
+  async fill(keys: number, valueBytes: number): Promise<void> {
+    for (const clients of this.#workspaces.values()) {
+      const [writer, reader] = clients.values();
+      if (writer === undefined || reader === undefined) throw new Error('nobody is there to fill a workspace');
+      await writer.connect();
+      writer.fill(keys, valueBytes);
+      do {
+        await new Promise((resolve) => setTimeout(resolve, FILL_POLL_MS));
+        reader.disconnect(false);
+        await reader.connect();
+      } while (reader.firstBytes < keys * valueBytes);
+      writer.disconnect(false);
+      reader.disconnect(false);
+    }
   }
 
   begin(): void {

@@ -28,8 +28,10 @@ export type LoadPlan = z.infer<typeof loadPlan>;
 export const command = z.discriminatedUnion('do', [
   /** Connects all clients, so many at a time, and answers when they are ready. */
   z.object({ do: z.literal('connect'), atOnce: count }),
-  /** Closes the connections of all clients, which can connect again. */
-  z.object({ do: z.literal('disconnect') }),
+  /** Closes the connections of all clients, which can connect again: with what they have, where their protocol can. */
+  z.object({ do: z.literal('disconnect'), keep: z.boolean() }),
+  /** Fills the document of each workspace, before clients connect. */
+  z.object({ do: z.literal('fill'), keys: count, valueBytes: count }),
   z.object({ do: z.literal('begin') }),
   /** From now on what is due is measured. */
   z.object({ do: z.literal('measure') }),
@@ -57,8 +59,8 @@ export const counts = z.object({
 });
 export type Counts = z.infer<typeof counts>;
 
-/** How long each client took from connecting until it was ready, in milliseconds. */
-export const connected = z.object({ milliseconds: z.array(z.number()) });
+/** How long each client took from connecting until it was ready, and what all were sent until then. */
+export const connected = z.object({ milliseconds: z.array(z.number()), bytes: count });
 
 /** Histograms of microseconds, encoded, of what was due while it was measured. */
 export const latencies = z.object({ ack: z.string(), delivery: z.string() });

@@ -21,10 +21,10 @@ const message = z.object({
  * holds changes for up to 100 ms.
  */
 export const automergeRepo: Protocol = {
-  path: () => '/',
   client: (identity, events) => new AutomergeRepoClient(identity, events),
   credit: 'delivery',
-  window: Number.POSITIVE_INFINITY,
+  // More would only wait at the server, for tens of seconds.
+  window: 1,
 };
 
 class AutomergeRepoClient implements ProtocolClient {
@@ -42,6 +42,10 @@ class AutomergeRepoClient implements ProtocolClient {
     this.#peer = `client-${workspace}-${n}`;
     this.#document = documentOf(workspace);
     this.#events = events;
+  }
+
+  path() {
+    return '/';
   }
 
   hello() {

@@ -12,7 +12,6 @@ const reply = z.object({
 
 /** Centrifugo's JSON protocol: a workspace is a channel with history, a write is a publication. It sends a client its own, too. */
 export const centrifugo: Protocol = {
-  path: () => '/connection/websocket',
   client: (identity, events) => new CentrifugoClient(identity, events),
   credit: 'ack',
   window: Number.POSITIVE_INFINITY,
@@ -28,6 +27,10 @@ class CentrifugoClient implements ProtocolClient {
     this.#channel = `bench-${workspace}`;
     this.#key = `key-${n}`;
     this.#events = events;
+  }
+
+  path() {
+    return '/connection/websocket';
   }
 
   hello() {

@@ -1,28 +1,40 @@
 import { numberAt } from './digits.ts';
 import type { ClientEvents, ClientIdentity, Protocol, ProtocolClient } from './protocol.ts';
+import { randomText } from './random-text.ts';
 
 const ACK = Buffer.from('{"type":"ack"');
 const COUNT = Buffer.from('"count":');
 const KEY = Buffer.from('"key":"key-');
 const VALUE = Buffer.from('"value":');
+const HEADS = Buffer.from('"heads":[');
 const ERROR = Buffer.from('{"type":"error"');
+
+const KEYS_PER_FRAME = 100;
 
 /** EtherPly's JSON frames, which the floor understands as far as it must. Writes of one turn come as one frame, as its own client has them. */
 export const etherply: Protocol = {
-  path: ({ workspace }, query) => `/v1/sync/bench-${workspace}?presence=0&batch=1&${query}`,
   client: (identity, events) => new EtherPlyClient(identity, events),
   credit: 'ack',
   window: Number.POSITIVE_INFINITY,
 };
 
 class EtherPlyClient implements ProtocolClient {
+  readonly #identity: ClientIdentity;
   readonly #key: string;
   readonly #events: ClientEvents;
+  /** What it has, as the server names it; empty: nothing. */
+  #heads = '';
   #isReady = false;
 
-  constructor({ n }: ClientIdentity, events: ClientEvents) {
-    this.#key = `key-${n}`;
+  constructor(identity: ClientIdentity, events: ClientEvents) {
+    this.#identity = identity;
+    this.#key = `key-${identity.n}`;
     this.#events = events;
+  }
+
+  path(query: string) {
+    const heads = this.#heads === '' ? '' : `&heads=${this.#heads}`;
+    return `/v1/sync/bench-${this.#identity.workspace}?presence=0&batch=1&${query}${heads}`;
   }
 
   hello() {
@@ -33,10 +45,30 @@ class EtherPlyClient implements ProtocolClient {
     return `{"type":"op","payload":{"key":"${this.#key}","value":${dueAt}}}`;
   }
 
+  fill(keys: number, valueBytes: number): string[] {
+    const frames: string[] = [];
+    for (let first = 0; first < keys; first += KEYS_PER_FRAME) {
+      const some = Math.min(KEYS_PER_FRAME, keys - first);
+      const payload = Array.from({ length: some }, (_, i) => ({
+        key: `filled-${first + i}`,
+        value: randomText(valueBytes),
+      }));
+      frames.push(JSON.stringify({ type: 'ops', payload }));
+    }
+    return frames;
+  }
+
+  resume(): ProtocolClient {
+    const client = new EtherPlyClient(this.#identity, this.#events);
+    client.#heads = this.#heads;
+    return client;
+  }
+
   receive(frame: Buffer): void {
     if (!this.#isReady) {
       // The first frame has the whole state.
       this.#isReady = true;
+      this.#heads = headsOf(frame);
       this.#events.ready();
     } else if (startsWith(frame, ACK)) {
       this.#events.acked(numberAt(frame, frame.indexOf(COUNT) + COUNT.length));
@@ -49,6 +81,14 @@ class EtherPlyClient implements ProtocolClient {
       }
     }
   }
+}
+
+/** Of a first frame; they come after the data. */
+function headsOf(frame: Buffer): string {
+  const start = frame.lastIndexOf(HEADS);
+  if (start === -1) return ''; // the floor has none
+  const list = frame.subarray(start + HEADS.length, frame.indexOf(']', start));
+  return list.toString().replaceAll('"', '');
 }
 
 function startsWith(frame: Buffer, text: Buffer): boolean {

@@ -10,7 +10,6 @@ const TOKEN = 0;
 
 /** Hocuspocus': each message begins with the name of its document, and each update is acked when the server has applied it. */
 export const hocuspocus: Protocol = {
-  path: () => '/',
   client: (identity, events) => new HocuspocusClient(identity, events),
   credit: 'ack',
   window: Number.POSITIVE_INFINITY,
@@ -29,6 +28,10 @@ class HocuspocusClient implements ProtocolClient {
     this.#yjs = new YjsClient(identity, events, 'is ignored');
   }
 
+  path() {
+    return '/';
+  }
+
   hello() {
     const auth = this.#message(AUTH);
     encoding.writeVarUint(auth, TOKEN);
@@ -42,6 +45,14 @@ class HocuspocusClient implements ProtocolClient {
     const encoder = this.#message(SYNC);
     this.#yjs.writeSet(encoder, dueAt);
     return encoding.toUint8Array(encoder);
+  }
+
+  fill(keys: number, valueBytes: number): Uint8Array[] {
+    return Array.from({ length: keys }, (_, key) => {
+      const encoder = this.#message(SYNC);
+      this.#yjs.writeFilled(encoder, key, valueBytes);
+      return encoding.toUint8Array(encoder);
+    });
   }
 
   receive(frame: Buffer): void {

@@ -20,6 +20,8 @@ export interface ClientEvents {
 
 /** One client's end of a connection. */
 export interface ProtocolClient {
+  /** Path and query with which it connects. @param query of the contender, for instance its token */
+  path(query: string): string;
   /** What it sends when the connection is open. */
   hello(): readonly Message[];
   receive(frame: Buffer): void;
@@ -28,12 +30,14 @@ export interface ProtocolClient {
    * @returns undefined where the protocol has it wait: it is sent by itself then
    */
   write(dueAt: number): Message | undefined;
+  /** Writes that fill a document with keys that have random texts; absent: the server has no documents, or it would take too long. */
+  fill?(keys: number, valueBytes: number): readonly Message[];
+  /** The client that connects again with what this one has; absent: clients get everything again. */
+  resume?(): ProtocolClient;
 }
 
 /** How clients of a server speak. */
 export interface Protocol {
-  /** Path and query with which a client connects. @param query of the contender, for instance its token */
-  path(client: ClientIdentity, query: string): string;
   client(identity: ClientIdentity, events: ClientEvents): ProtocolClient;
   /**
    * What tells a writer that its write has arrived: an ack, the write itself that the server sends back, or, where there is

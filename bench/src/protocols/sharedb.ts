@@ -1,18 +1,19 @@
 import { z } from 'zod';
 import type { ClientEvents, ClientIdentity, Protocol, ProtocolClient } from './protocol.ts';
+import { randomText } from './random-text.ts';
 
 const COLLECTION = 'bench';
 /** Keys of a client, which it sets in turn: writes that go out as one op set each of theirs. */
 const KEYS = 32;
 
-const component = z.object({ p: z.tuple([z.string()]), oi: z.number() });
+const failed = z.object({ error: z.object({}) });
+const component = z.object({ p: z.tuple([z.string()]), oi: z.union([z.number(), z.string()]) });
 const message = z.discriminatedUnion('a', [
   z.object({ a: z.literal('init') }),
-  z.object({ a: z.literal('hs'), error: z.unknown().optional() }),
+  z.object({ a: z.literal('hs') }),
   z.object({
     a: z.literal('s'),
-    data: z.object({ v: z.number(), type: z.string().nullish() }).optional(),
-    error: z.unknown().optional(),
+    data: z.object({ v: z.number() }).optional(),
   }),
   z.object({
     a: z.literal('op'),
@@ -20,7 +21,6 @@ const message = z.discriminatedUnion('a', [
     src: z.string(),
     seq: z.number(),
     op: z.array(component).optional(),
-    error: z.unknown().optional(),
   }),
 ]);
 type Message = z.infer<typeof message>;
@@ -31,7 +31,6 @@ type OpMessage = Extract<Message, { a: 'op' }>;
  * goes out as one op when that is acked.
  */
 export const sharedb: Protocol = {
-  path: () => '/',
   client: (identity, events) => new ShareDbClient(identity, events),
   credit: 'ack',
   window: 1,
@@ -61,6 +60,10 @@ class ShareDbClient implements ProtocolClient {
     this.#events = events;
   }
 
+  path() {
+    return '/';
+  }
+
   hello() {
     return [
       JSON.stringify({ a: 'hs', id: this.#source, protocol: 1, protocolMinor: 2 }),
@@ -73,16 +76,24 @@ class ShareDbClient implements ProtocolClient {
     return this.#inFlight === undefined ? this.#next() : undefined;
   }
 
+  fill(keys: number, valueBytes: number): string[] {
+    this.#inFlight = 0;
+    this.#seq += 1;
+    const op = Array.from({ length: keys }, (_, key) => ({ p: [`filled-${key}`], oi: randomText(valueBytes) }));
+    return [JSON.stringify({ ...this.#head(), op })];
+  }
+
   receive(frame: Buffer): void {
-    const received = message.parse(JSON.parse(frame.toString()));
-    if ('error' in received && received.error !== undefined) throw new Error(`the server answered ${frame}`);
+    const answer: unknown = JSON.parse(frame.toString());
+    if (failed.safeParse(answer).success) throw new Error(`the server answered ${frame}`);
+    const received = message.parse(answer);
     if (received.a === 's') this.#subscribed(received.data);
     else if (received.a === 'op') this.#op(received);
   }
 
   #subscribed(snapshot: Extract<Message, { a: 's' }>['data']): void {
     this.#version = snapshot?.v ?? 0;
-    if (this.#n > 0 || typeof snapshot?.type === 'string') {
+    if (this.#n > 0 || this.#version > 0) {
       this.#becomeReady();
       return;
     }
@@ -107,7 +118,9 @@ class ShareDbClient implements ProtocolClient {
 
   #take({ src, seq, op }: OpMessage): void {
     if (src !== this.#source) {
-      for (const { p, oi } of op ?? []) this.#events.delivered(Number(p[0].split('-')[1]), oi);
+      for (const { p, oi } of op ?? []) {
+        if (typeof oi === 'number') this.#events.delivered(Number(p[0].split('-')[1]), oi);
+      }
     } else if (seq === this.#seq && !this.#isReady) {
       this.#becomeReady();
     } else {

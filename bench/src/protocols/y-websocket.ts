@@ -5,17 +5,22 @@ import { SYNC, YjsClient } from './yjs-client.ts';
 
 /** y-websocket's: the server sends each update to everybody, its sender too. */
 export const yWebsocket: Protocol = {
-  path: ({ workspace }) => `/bench-${workspace}`,
   client: (identity, events) => new YWebsocketClient(identity, events),
   credit: 'echo',
   window: Number.POSITIVE_INFINITY,
 };
 
 class YWebsocketClient implements ProtocolClient {
+  readonly #workspace: number;
   readonly #yjs: YjsClient;
 
   constructor(identity: ClientIdentity, events: ClientEvents) {
+    this.#workspace = identity.workspace;
     this.#yjs = new YjsClient(identity, events, 'acks');
+  }
+
+  path() {
+    return `/bench-${this.#workspace}`;
   }
 
   hello() {
@@ -28,6 +33,14 @@ class YWebsocketClient implements ProtocolClient {
     const encoder = message();
     this.#yjs.writeSet(encoder, dueAt);
     return encoding.toUint8Array(encoder);
+  }
+
+  fill(keys: number, valueBytes: number): Uint8Array[] {
+    return Array.from({ length: keys }, (_, key) => {
+      const encoder = message();
+      this.#yjs.writeFilled(encoder, key, valueBytes);
+      return encoding.toUint8Array(encoder);
+    });
   }
 
   receive(frame: Buffer): void {

@@ -1,7 +1,8 @@
 import * as decoding from 'lib0/decoding';
 import * as encoding from 'lib0/encoding';
 import type { ClientEvents, ClientIdentity } from './protocol.ts';
-import { eachSet, encodeSet } from './yjs-update.ts';
+import { randomText } from './random-text.ts';
+import { eachSet, encodeFirstSet, encodeSet } from './yjs-update.ts';
 
 export const SYNC = 0;
 const STEP_1 = 0;
@@ -9,6 +10,7 @@ const STEP_2 = 1;
 const UPDATE = 2;
 /** Ids of Yjs' clients are random; these are as long as most. */
 const FIRST_CLIENT = 1_000_000_000;
+const FILLING_CLIENT = 2_000_000_000;
 
 /** What clients of all servers of Yjs have in common: the sync protocol of y-protocols, without the head of a message. */
 export class YjsClient {
@@ -33,10 +35,22 @@ export class YjsClient {
     encoding.writeVarUint8Array(encoder, new Uint8Array([0])); // it has nothing
   }
 
+  #set(value: number): Uint8Array {
+    const id = { client: this.#client, clock: this.#clock };
+    return this.#clock === 0 ? encodeFirstSet(id, this.#key, value) : encodeSet(id, value);
+  }
+
   writeSet(encoder: encoding.Encoder, dueAt: number): void {
     encoding.writeVarUint(encoder, UPDATE);
-    encoding.writeVarUint8Array(encoder, encodeSet(this.#client, this.#clock, this.#key, dueAt));
+    encoding.writeVarUint8Array(encoder, this.#set(dueAt));
     this.#clock += 1;
+  }
+
+  /** One of the writes that fill a document. */
+  writeFilled(encoder: encoding.Encoder, key: number, valueBytes: number): void {
+    encoding.writeVarUint(encoder, UPDATE);
+    const update = encodeFirstSet({ client: FILLING_CLIENT, clock: key }, `filled-${key}`, randomText(valueBytes));
+    encoding.writeVarUint8Array(encoder, update);
   }
 
   /** @param answer writes the head of a message */

@@ -13,41 +13,51 @@ const HAS_RIGHT_ORIGIN = 0x40;
 const HAS_ORIGIN = 0x80;
 const PARENT_IS_NAME = 1;
 
-/** The update that sets the key for the nth time (from 0) to a whole number below 2^31. */
-export function encodeSet(client: number, clock: number, key: string, value: number): Uint8Array {
+/** Which one a write is: those of a client count from 0. */
+export interface WriteId {
+  readonly client: number;
+  readonly clock: number;
+}
+
+/** The update that sets a key that is not there. */
+export function encodeFirstSet(id: WriteId, key: string, value: string | number): Uint8Array {
+  const encoder = updateOf(id);
+  encoding.writeUint8(encoder, CONTENT_ANY | HAS_PARENT_KEY);
+  encoding.writeVarUint(encoder, PARENT_IS_NAME);
+  encoding.writeVarString(encoder, 'data');
+  encoding.writeVarString(encoder, key);
+  encoding.writeVarUint(encoder, 1);
+  encoding.writeAny(encoder, value);
+  encoding.writeVarUint(encoder, 0); // nothing is deleted
+  return encoding.toUint8Array(encoder);
+}
+
+/** The update that sets a key again that the write before this one has set. */
+export function encodeSet(id: WriteId, value: number): Uint8Array {
+  const encoder = updateOf(id);
+  // The item that it takes the place of says where it is.
+  encoding.writeUint8(encoder, CONTENT_ANY | HAS_PARENT_KEY | HAS_ORIGIN);
+  encoding.writeVarUint(encoder, id.client);
+  encoding.writeVarUint(encoder, id.clock - 1);
+  encoding.writeVarUint(encoder, 1);
+  encoding.writeAny(encoder, value);
+  // That item is deleted.
+  encoding.writeVarUint(encoder, 1); // clients
+  encoding.writeVarUint(encoder, id.client);
+  encoding.writeVarUint(encoder, 1); // ranges
+  encoding.writeVarUint(encoder, id.clock - 1);
+  encoding.writeVarUint(encoder, 1);
+  return encoding.toUint8Array(encoder);
+}
+
+/** The beginning of an update of one struct. */
+function updateOf({ client, clock }: WriteId): encoding.Encoder {
   const encoder = encoding.createEncoder();
   encoding.writeVarUint(encoder, 1); // clients
   encoding.writeVarUint(encoder, 1); // structs of it
   encoding.writeVarUint(encoder, client);
   encoding.writeVarUint(encoder, clock);
-  if (clock === 0) {
-    encoding.writeUint8(encoder, CONTENT_ANY | HAS_PARENT_KEY);
-    encoding.writeVarUint(encoder, PARENT_IS_NAME);
-    encoding.writeVarString(encoder, 'data');
-    encoding.writeVarString(encoder, key);
-  } else {
-    // The item that it takes the place of says where it is.
-    encoding.writeUint8(encoder, CONTENT_ANY | HAS_PARENT_KEY | HAS_ORIGIN);
-    encoding.writeVarUint(encoder, client);
-    encoding.writeVarUint(encoder, clock - 1);
-  }
-  encoding.writeVarUint(encoder, 1);
-  encoding.writeAny(encoder, value);
-  writeDeleted(encoder, client, clock);
-  return encoding.toUint8Array(encoder);
-}
-
-/** That item is deleted. */
-function writeDeleted(encoder: encoding.Encoder, client: number, clock: number): void {
-  if (clock === 0) {
-    encoding.writeVarUint(encoder, 0);
-    return;
-  }
-  encoding.writeVarUint(encoder, 1); // clients
-  encoding.writeVarUint(encoder, client);
-  encoding.writeVarUint(encoder, 1); // ranges
-  encoding.writeVarUint(encoder, clock - 1);
-  encoding.writeVarUint(encoder, 1);
+  return encoder;
 }
 
 /** Calls back for each number that an update sets a key to. @throws where it holds something else */

@@ -25,6 +25,7 @@ export interface MeasuredWorkload {
   readonly how: string;
   readonly columns: readonly Column[];
   readonly chart: string;
+  readonly slowest: string | undefined;
   readonly results: readonly WorkloadResult[];
 }
 

@@ -3,7 +3,9 @@ import type { Contender } from '../contenders/contender.ts';
 import { Generators, spanOf } from '../generator/generators.ts';
 import type { LoadPlan } from '../generator/messages.ts';
 import { cpuSeconds, peakMegabytes } from '../process-stats.ts';
-import { ServerProcess } from '../server-process.ts';
+import { PROTOCOLS, type ProtocolName } from '../protocols/index.ts';
+import type { ServerProcess } from '../server-process.ts';
+import { startServer } from './start-server.ts';
 import type { Column, Figures, MeasureOptions, Workload } from './workload.ts';
 
 const WARM_UP_MS = 2000;
@@ -43,39 +45,55 @@ export function loadWorkload(
   return {
     ...about,
     columns: LOAD_COLUMNS,
+    slowest: 'deliveryP99',
     lacks: () => undefined,
     measure: (contender, options) => measureLoad(contender, shape, options),
   };
 }
 
 async function measureLoad(contender: Contender, shape: LoadShape, options: MeasureOptions): Promise<Figures> {
-  const server = await ServerProcess.start(contender, {}, undefined, options.nodeOptions);
-  const { protocol } = contender;
-  const plan = {
-    writersEach: shape.clientsEach,
-    ...shape,
-    protocol,
-    ports: [server.port],
-    query: await contender.query(),
-  };
-  const generators = new Generators(plan, options.generators);
+  const server = await startServer(contender, options);
   try {
-    await generators.connect(AT_ONCE);
-    return await figuresOf(generators, server.pid, shape, options);
+    return await measureServers(contender, [server], shape, options);
   } finally {
-    await generators.stop();
     await server.stop();
   }
 }
 
-async function figuresOf(generators: Generators, pid: number, shape: LoadShape, { seconds }: MeasureOptions) {
+/** With servers that run; workspaces are spread over them. */
+export async function measureServers(
+  { protocol, query }: Contender,
+  servers: readonly ServerProcess[],
+  shape: LoadShape,
+  options: MeasureOptions,
+): Promise<Figures> {
+  const ports = servers.map(({ port }) => port);
+  const plan = { writersEach: shape.clientsEach, ...shape, protocol, ports, query: await query() };
+  const generators = new Generators(plan, options.generators);
+  try {
+    await generators.connect(AT_ONCE);
+    const pids = servers.map(({ pid }) => pid);
+    return await figuresOf(generators, pids, protocol, shape, options);
+  } finally {
+    await generators.stop();
+  }
+}
+
+async function figuresOf(
+  generators: Generators,
+  pids: readonly number[],
+  protocol: ProtocolName,
+  shape: LoadShape,
+  { seconds }: MeasureOptions,
+): Promise<Figures> {
+  const ofServers = (figure: (pid: number) => number) => pids.reduce((sum, pid) => sum + figure(pid), 0);
   await generators.tell('begin');
   await sleep(WARM_UP_MS);
   await generators.tell('measure');
-  const before = { counts: await generators.count(), cpu: cpuSeconds(pid) };
+  const before = { counts: await generators.count(), cpu: ofServers(cpuSeconds) };
   await sleep(seconds * 1000);
   const span = spanOf(before.counts, await generators.count());
-  const cpu = cpuSeconds(pid) - before.cpu;
+  const cpu = ofServers(cpuSeconds) - before.cpu;
   await generators.tell('measured');
   await generators.tell('cease');
   const { sent, acked, delivered, disordered, closed } = await generators.drain();
@@ -85,13 +103,14 @@ async function figuresOf(generators: Generators, pid: number, shape: LoadShape, 
   return {
     opsPerSecond: span.rates.acked,
     serverCpuPerOp: (cpu / span.acked) * 1e6,
-    serverMegabytes: peakMegabytes(pid),
+    serverMegabytes: ofServers(peakMegabytes),
     ...percentiles('ack', ack),
     ...percentiles('delivery', delivery),
     generatorCores: span.cores,
     lost: Math.max(sent - acked, undelivered),
     disordered,
     closed,
+    window: 'window' in shape.load ? Math.min(shape.load.window, PROTOCOLS[protocol].window) : 0,
     keepsUp: span.rates.acked >= offered * KEEPS_UP ? 1 : 0,
   };
 }

@@ -6,8 +6,8 @@ export interface MeasureOptions {
   readonly seconds: number;
   /** Processes of the load generator. */
   readonly generators: number;
-  /** For Node.js servers. */
-  readonly nodeOptions: readonly string[];
+  /** Where CPU profiles of the pod go; undefined: there are none. */
+  readonly profile?: string | undefined;
 }
 
 /** What was measured, by the keys of the workload's columns; infinity where there was none. */
@@ -27,6 +27,8 @@ export interface Workload {
   readonly columns: readonly Column[];
   /** The figure that the chart shows. */
   readonly chart: string;
+  /** The figure of the slowest 1 %, in milliseconds, that must be no worse than the best peer's; undefined: there is none. */
+  readonly slowest: string | undefined;
   /** How often the floor and EtherPly are measured, in turns; medians count. */
   readonly rounds: number;
   /** Why a contender has no such thing; undefined: it has. */
