@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run cluster images test test-long check clean e2e e2e-up e2e-down bounds bounds-replication bounds-repo replay replay-text
+.PHONY: help run cluster images test test-long check clean e2e e2e-up e2e-down bounds bounds-replication bounds-repo replay replay-text bench profile
 
 node_modules/.package-lock.json: package-lock.json
 	npm ci --no-audit --no-fund
@@ -12,7 +12,12 @@ node_modules/.package-lock.json: package-lock.json
 	.cache/python/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-# So is this.
+# The servers that make bench compares with. One of them is compiled where there is no build of it to be had.
+bench/peers/node_modules/.package-lock.json: bench/peers/package-lock.json
+	npm ci --no-audit --no-fund --prefix bench/peers
+	@touch $@
+
+# For the tests of docs/examples, too.
 docs/examples/react/node_modules/.package-lock.json: docs/examples/react/package-lock.json
 	npm ci --no-audit --no-fund --prefix docs/examples/react
 	@touch $@
@@ -50,6 +55,16 @@ e2e-up: node_modules/.package-lock.json ## Bring up a Kubernetes of one node on 
 
 e2e-down: node_modules/.package-lock.json ## End and remove it
 	@npm run --silent e2e -- down
+
+bench: node_modules/.package-lock.json bench/peers/node_modules/.package-lock.json ## Compare a sync pod with a bare server and with its peers (15 minutes): WORKLOAD=<name>
+	@npm run --silent build
+	@npm run --silent bench -- $(if $(WORKLOAD),--only $(WORKLOAD),--results bench/results)
+
+profile: node_modules/.package-lock.json ## Profile a sync pod's CPU in a workload of make bench: WORKLOAD=<name>
+	@test -n "$(WORKLOAD)" || { echo 'say which one: make profile WORKLOAD=small-saturated (node bench/dist/compare.js --help shows all)' >&2; exit 2; }
+	@npm run --silent build
+	@npm run --silent bench -- --only $(WORKLOAD) --contender etherply --rounds 1 --profile .cache/profiles
+	@node bench/dist/flame-graph.js .cache/profiles
 
 bounds: node_modules/.package-lock.json ## Hold a sync pod against a bare WebSocket server (5 minutes)
 	@npm run --silent build
