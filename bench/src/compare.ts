@@ -15,7 +15,7 @@ const options = new Command('bench')
   )
   .addOption(new Option('--only <workload...>', 'measure just these').choices(WORKLOADS.map(({ name }) => name)))
   .addOption(new Option('--contender <name...>', 'measure just these').choices(CONTENDERS.map(({ name }) => name)))
-  .option('--seconds <n>', 'how long a load is measured, after 2 s of warm-up', wholeNumber, 4)
+  .option('--seconds <n>', 'how long a load is measured, after 2 s of warm-up', wholeNumber, 3)
   .option(
     '--rounds <n>',
     'how often the floor and EtherPly are measured; unset: as often as the workload says',

@@ -1,6 +1,6 @@
 import { atMost, type Bound } from './bound.ts';
 import { benchToken } from './contenders/etherply.ts';
-import { measureLoad } from './load-process.ts';
+import { measureLoad } from './measure-load.ts';
 import { median } from './median.ts';
 import { NatsProcess } from './nats-process.ts';
 import { startReplicatedPods } from './replicated-pod.ts';
@@ -12,7 +12,7 @@ const offered = {
   clientsEach: 2,
   writersEach: 1,
   placement: 'apart',
-  load: { opsPerSecond: 3000 },
+  load: { writesPerSecond: 3000 },
 } as const;
 
 /** How long an op takes from a client of one pod to a client of another. */
@@ -24,7 +24,7 @@ export async function crossPodLatencyBound({ rounds, seconds, progress }: Replic
     const nats = await NatsProcess.start();
     const servers = await startReplicatedPods(nats, 3);
     try {
-      const plan = { ...offered, servers, query, warmupMs: 3000, measureMs: seconds * 1000 };
+      const plan = { ...offered, servers, query, seconds };
       p99s.push((await measureLoad('three pods', plan, progress)).delivery.p99);
     } finally {
       await Promise.all(servers.map((server) => server.stop()));

@@ -1,7 +1,7 @@
 import { atLeast, type Bound } from './bound.ts';
 import { benchToken, etherply } from './contenders/etherply.ts';
-import type { LoadResult } from './load.ts';
-import { measureLoad } from './load-process.ts';
+import type { LoadResult } from './generator/run-load.ts';
+import { measureLoad } from './measure-load.ts';
 import { median } from './median.ts';
 import { NatsProcess } from './nats-process.ts';
 import { startReplicatedPods } from './replicated-pod.ts';
@@ -58,5 +58,5 @@ async function measure(contender: Contender, options: ReplicationOptions): Promi
 
 async function load(contender: Contender, servers: ServerProcess[], { seconds, progress }: ReplicationOptions) {
   const query = `token=${await benchToken()}`;
-  return measureLoad(contender, { ...saturated, servers, query, warmupMs: 3000, measureMs: seconds * 1000 }, progress);
+  return measureLoad(contender, { ...saturated, servers, query, seconds }, progress);
 }

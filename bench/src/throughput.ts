@@ -1,8 +1,8 @@
 import { atLeast, atMost, type Bound } from './bound.ts';
 import { benchToken, etherply } from './contenders/etherply.ts';
 import { floor } from './contenders/floor.ts';
-import type { LoadPlan, LoadResult } from './load.ts';
-import { measureLoad } from './load-process.ts';
+import type { LoadResult } from './generator/run-load.ts';
+import { type LoadPlan, measureLoad } from './measure-load.ts';
 import { median } from './median.ts';
 import { ServerProcess } from './server-process.ts';
 
@@ -20,7 +20,7 @@ export interface ThroughputOptions {
 }
 
 const saturated = { workspaces: 10, clientsEach: 4, load: { window: 32 } };
-const offered = { workspaces: 50, clientsEach: 4, load: { opsPerSecond: 10_000 } };
+const offered = { workspaces: 50, clientsEach: 4, load: { writesPerSecond: 10_000 } };
 
 /** Holds a sync pod against the floor, a bare uWebSockets.js server: same machine, same run, same clients, in turns. */
 export async function throughputBounds(options: ThroughputOptions): Promise<Bound[]> {
@@ -52,7 +52,7 @@ async function measure(
   const server = await ServerProcess.start(contender === 'floor' ? floor : etherply);
   try {
     const query = `token=${await benchToken()}${frames === 'ops' ? '&batch=1' : ''}`;
-    const plan = { ...load, servers: [server], query, warmupMs: 3000, measureMs: seconds * 1000 };
+    const plan = { ...load, servers: [server], query, seconds };
     return await measureLoad(contender, plan, progress);
   } finally {
     await server.stop();

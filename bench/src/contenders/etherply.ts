@@ -26,7 +26,8 @@ export const etherply: Contender = {
     },
     ready: /"port":(\d+).*"msg":"ready"/,
   }),
-  query: async () => `token=${await benchToken()}`,
+  // Batches, as EtherPly's own client has them; presence is no part of what is measured, for no contender.
+  query: async () => `presence=0&batch=1&token=${await benchToken()}`,
   missing: async () => undefined,
 };
 

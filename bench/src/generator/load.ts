@@ -42,7 +42,7 @@ export class Load {
       },
     };
     for (const { workspace, n } of ownClients(plan)) {
-      const port = plan.ports[workspace % plan.ports.length];
+      const port = plan.ports[(workspace + (plan.placement === 'apart' ? n : 0)) % plan.ports.length];
       if (port === undefined) throw new Error('the plan names no server');
       const client = new LoadClient(protocol, { workspace, n }, port, plan.query, observer);
       this.#clients.push(client);

@@ -10,6 +10,8 @@ export const loadPlan = z.object({
   protocol: z.enum(PROTOCOL_NAMES),
   /** Workspaces are spread evenly over the servers that listen there. */
   ports: z.array(count).min(1),
+  /** Where the clients of a workspace are: on one server, or each on the next one. */
+  placement: z.enum(['together', 'apart']),
   /** Of every connection. */
   query: z.string(),
   workspaces: count,

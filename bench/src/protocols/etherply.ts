@@ -11,7 +11,7 @@ const ERROR = Buffer.from('{"type":"error"');
 
 const KEYS_PER_FRAME = 100;
 
-/** EtherPly's JSON frames, which the floor understands as far as it must. Writes of one turn come as one frame, as its own client has them. */
+/** EtherPly's JSON frames, which the floor understands as far as it must. */
 export const etherply: Protocol = {
   client: (identity, events) => new EtherPlyClient(identity, events),
   credit: 'ack',
@@ -34,7 +34,7 @@ class EtherPlyClient implements ProtocolClient {
 
   path(query: string) {
     const heads = this.#heads === '' ? '' : `&heads=${this.#heads}`;
-    return `/v1/sync/bench-${this.#identity.workspace}?presence=0&batch=1&${query}${heads}`;
+    return `/v1/sync/bench-${this.#identity.workspace}?${query}${heads}`;
   }
 
   hello() {

@@ -1,9 +1,8 @@
-import type { Histogram } from 'hdr-histogram-js';
 import type { Contender } from '../contenders/contender.ts';
-import { Generators, spanOf } from '../generator/generators.ts';
 import type { LoadPlan } from '../generator/messages.ts';
-import { cpuSeconds, peakMegabytes } from '../process-stats.ts';
-import { PROTOCOLS, type ProtocolName } from '../protocols/index.ts';
+import { type Latency, runLoad } from '../generator/run-load.ts';
+import { peakMegabytes } from '../process-stats.ts';
+import { PROTOCOLS } from '../protocols/index.ts';
 import type { ServerProcess } from '../server-process.ts';
 import { startServer } from './start-server.ts';
 import type { Column, Figures, MeasureOptions, Workload } from './workload.ts';
@@ -11,8 +10,6 @@ import type { Column, Figures, MeasureOptions, Workload } from './workload.ts';
 const WARM_UP_MS = 2000;
 /** A server that acks less than this share of what is offered does not keep up. */
 const KEEPS_UP = 0.95;
-/** Clients that connect at the same time. */
-const AT_ONCE = 16;
 
 export const LOAD_COLUMNS: readonly Column[] = [
   { key: 'opsPerSecond', title: 'ops/s', digits: 0 },
@@ -68,60 +65,26 @@ export async function measureServers(
   options: MeasureOptions,
 ): Promise<Figures> {
   const ports = servers.map(({ port }) => port);
-  const plan = { writersEach: shape.clientsEach, ...shape, protocol, ports, query: await query() };
-  const generators = new Generators(plan, options.generators);
-  try {
-    await generators.connect(AT_ONCE);
-    const pids = servers.map(({ pid }) => pid);
-    return await figuresOf(generators, pids, protocol, shape, options);
-  } finally {
-    await generators.stop();
-  }
-}
-
-async function figuresOf(
-  generators: Generators,
-  pids: readonly number[],
-  protocol: ProtocolName,
-  shape: LoadShape,
-  { seconds }: MeasureOptions,
-): Promise<Figures> {
-  const ofServers = (figure: (pid: number) => number) => pids.reduce((sum, pid) => sum + figure(pid), 0);
-  await generators.tell('begin');
-  await sleep(WARM_UP_MS);
-  await generators.tell('measure');
-  const before = { counts: await generators.count(), cpu: ofServers(cpuSeconds) };
-  await sleep(seconds * 1000);
-  const span = spanOf(before.counts, await generators.count());
-  const cpu = ofServers(cpuSeconds) - before.cpu;
-  await generators.tell('measured');
-  await generators.tell('cease');
-  const { sent, acked, delivered, disordered, closed } = await generators.drain();
-  const { ack, delivery } = await generators.latencies();
-  const offered = 'writesPerSecond' in shape.load ? shape.load.writesPerSecond : 0;
-  const undelivered = Math.ceil((generators.expected(sent) - delivered) / Math.max(1, shape.clientsEach - 1));
+  const writersEach = shape.clientsEach;
+  const plan = { writersEach, placement: 'together' as const, ...shape, protocol, ports, query: await query() };
+  const { ack, delivery, ...result } = await runLoad({
+    plan,
+    pids: servers.map(({ pid }) => pid),
+    warmUpMs: WARM_UP_MS,
+    measureMs: options.seconds * 1000,
+    generators: options.generators,
+  });
+  const { load } = shape;
   return {
-    opsPerSecond: span.rates.acked,
-    serverCpuPerOp: (cpu / span.acked) * 1e6,
-    serverMegabytes: ofServers(peakMegabytes),
-    ...percentiles('ack', ack),
-    ...percentiles('delivery', delivery),
-    generatorCores: span.cores,
-    lost: Math.max(sent - acked, undelivered),
-    disordered,
-    closed,
-    window: 'window' in shape.load ? Math.min(shape.load.window, PROTOCOLS[protocol].window) : 0,
-    keepsUp: span.rates.acked >= offered * KEEPS_UP ? 1 : 0,
+    ...result,
+    ...figuresOf('ack', ack),
+    ...figuresOf('delivery', delivery),
+    serverMegabytes: servers.reduce((sum, { pid }) => sum + peakMegabytes(pid), 0),
+    window: 'window' in load ? Math.min(load.window, PROTOCOLS[protocol].window) : 0,
+    keepsUp: 'window' in load || result.opsPerSecond >= load.writesPerSecond * KEEPS_UP ? 1 : 0,
   };
 }
 
-/** In milliseconds. */
-function percentiles(name: 'ack' | 'delivery', histogram: Histogram): Figures {
-  const at = (percentile: number) =>
-    histogram.totalCount === 0 ? Number.POSITIVE_INFINITY : histogram.getValueAtPercentile(percentile) / 1000;
-  return { [`${name}P50`]: at(50), [`${name}P99`]: at(99), [`${name}P999`]: at(99.9) };
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+function figuresOf(name: 'ack' | 'delivery', { p50, p99, p999 }: Latency): Figures {
+  return { [`${name}P50`]: p50, [`${name}P99`]: p99, [`${name}P999`]: p999 };
 }

@@ -19,7 +19,10 @@ export async function withServer<R>(
   try {
     return await run(server, (crowd) => {
       const plan = { ...crowd, protocol: contender.protocol, ports: [server.port], query };
-      const one = new Generators({ ...plan, writersEach: 0, load: { window: 0 } }, options.generators);
+      const one = new Generators(
+        { ...plan, writersEach: 0, placement: 'together', load: { window: 0 } },
+        options.generators,
+      );
       made.push(one);
       return one;
     });
