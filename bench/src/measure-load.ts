@@ -1,4 +1,4 @@
-import type { SharedPlan } from './generator/generators.ts';
+import { type SharedPlan, WRITE_KEYS } from './generator/generators.ts';
 import { type LoadResult, runLoad } from './generator/run-load.ts';
 import type { ServerProcess } from './server-process.ts';
 
@@ -27,7 +27,7 @@ export async function measureLoad(
 ): Promise<LoadResult> {
   const result = await runLoad({
     plan: {
-      placement: 'together',
+      ...WRITE_KEYS,
       writersEach: plan.clientsEach,
       ...plan,
       protocol: 'etherply',

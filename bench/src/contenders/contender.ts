@@ -40,8 +40,8 @@ export interface Contender extends Program {
   readonly configuration: string;
   readonly guarantees: Guarantees;
   readonly protocol: ProtocolName;
-  /** With which its clients connect. */
-  query(): Promise<string>;
+  /** With which its clients connect, for what they write. */
+  query(subject: 'keys' | 'presence'): Promise<string>;
   /** Why it cannot be measured here; undefined: it can. */
   missing(): Promise<string | undefined>;
 }

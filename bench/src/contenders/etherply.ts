@@ -26,8 +26,8 @@ export const etherply: Contender = {
     },
     ready: /"port":(\d+).*"msg":"ready"/,
   }),
-  // Batches, as EtherPly's own client has them; presence is no part of what is measured, for no contender.
-  query: async () => `presence=0&batch=1&token=${await benchToken()}`,
+  // Batches, as EtherPly's own client has them; presence only where it is what is measured, as with the others.
+  query: async (subject) => `${subject === 'keys' ? 'presence=0&' : ''}batch=1&token=${await benchToken()}`,
   missing: async () => undefined,
 };
 

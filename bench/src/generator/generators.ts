@@ -11,6 +11,9 @@ const EPOCH_MS = 1000;
 
 export type SharedPlan = Omit<LoadPlan, 'epoch' | 'share'>;
 
+/** Clients that write keys, and look at everything. */
+export const WRITE_KEYS = { subject: 'keys', observersEach: Number.MAX_SAFE_INTEGER, placement: 'together' } as const;
+
 /** Of all processes together. */
 export interface Totals extends Omit<Counts, 'at'> {}
 

@@ -5,6 +5,7 @@ import { type Message, RawClient } from '../raw-client.ts';
 export interface LoadObserver {
   acked(client: LoadClient, dueAt: readonly number[]): void;
   delivered(client: LoadClient, writer: number, dueAt: number): void;
+  seen(dueAt: number): void;
   closed(client: LoadClient): void;
 }
 
@@ -13,6 +14,8 @@ export class LoadClient implements ClientEvents {
   readonly identity: ClientIdentity;
   /** Writes that may be sent since others were acked. */
   credit = 0;
+  /** Whether it looks at what it receives when it is ready. */
+  looks = true;
   /** When each write without an ack was due, oldest first. */
   readonly #dueAt: number[] = [];
   readonly #observer: LoadObserver;
@@ -45,6 +48,7 @@ export class LoadClient implements ClientEvents {
     const protocol = this.#protocol;
     const raw = await RawClient.connect(this.#port, protocol.path(this.#query), (frame) => {
       if (!this.#isReady) this.#firstBytes += frame.length;
+      else if (!this.looks) return;
       protocol.receive(frame);
     });
     this.#raw = raw;
@@ -89,6 +93,12 @@ export class LoadClient implements ClientEvents {
     if (messages.length > 0) this.#raw?.send(messages);
   }
 
+  present(dueAt: number): void {
+    const message = this.#protocol.present?.(dueAt);
+    if (message === undefined) throw new Error('there is no presence');
+    this.#raw?.send([message]);
+  }
+
   ready(): void {
     this.#isReady = true;
     this.#onReady();
@@ -101,6 +111,10 @@ export class LoadClient implements ClientEvents {
 
   delivered(writer: number, dueAt: number): void {
     this.#observer.delivered(this, writer, dueAt);
+  }
+
+  seen(dueAt: number): void {
+    this.#observer.seen(dueAt);
   }
 
   send(message: Message): void {

@@ -37,6 +37,7 @@ export class Load {
     const observer = {
       acked: (_client: LoadClient, dueAt: readonly number[]) => this.#onAcked(dueAt),
       delivered: (client: LoadClient, writer: number, dueAt: number) => this.#onDelivered(client, writer, dueAt),
+      seen: (dueAt: number) => this.#onSeen(dueAt),
       closed: () => {
         this.#closed += 1;
       },
@@ -45,6 +46,7 @@ export class Load {
       const port = plan.ports[(workspace + (plan.placement === 'apart' ? n : 0)) % plan.ports.length];
       if (port === undefined) throw new Error('the plan names no server');
       const client = new LoadClient(protocol, { workspace, n }, port, plan.query, observer);
+      client.looks = n < plan.observersEach;
       this.#clients.push(client);
       this.#last.set(client, []);
       if (n < plan.writersEach) this.#writers.push(client);
@@ -155,7 +157,8 @@ export class Load {
 
   #write(client: LoadClient, count: number, dueAt: number): void {
     this.#sent += count;
-    client.write(count, dueAt);
+    if (this.#plan.subject === 'presence') client.present(dueAt);
+    else client.write(count, dueAt);
   }
 
   #onAcked(dueAt: readonly number[]): void {
@@ -172,6 +175,11 @@ export class Load {
     if (dueAt < (last[writer] ?? 0)) this.#disordered += 1;
     last[writer] = dueAt;
     if (this.#creditIsDelivery) this.#credit(client, writer);
+  }
+
+  #onSeen(dueAt: number): void {
+    this.#delivered += 1;
+    if (this.#isMeasured(dueAt)) this.#delivery.recordValue(Math.max(0, this.#now() - dueAt));
   }
 
   /** A write counts as acked when the next client of its workspace in this process has it. */

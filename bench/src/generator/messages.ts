@@ -18,6 +18,10 @@ export const loadPlan = z.object({
   clientsEach: count,
   /** So many clients of each workspace write, and the rest only receives. */
   writersEach: count,
+  /** What is written: keys of documents, or the presence of each writer, for which there is no ack. */
+  subject: z.enum(['keys', 'presence']),
+  /** So many clients of each workspace look at what they receive; the others only receive it. */
+  observersEach: count,
   /** Closed loop: so many writes without an ack at a client. Open loop: so many writes a second in all, whatever comes back. */
   load: z.union([z.object({ window: count }), z.object({ writesPerSecond: z.number() })]),
   /** Times count from this one, Unix milliseconds: they are small numbers, and the same in every process. */

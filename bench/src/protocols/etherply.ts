@@ -1,4 +1,5 @@
 import { numberAt } from './digits.ts';
+import { eachPresence } from './presence-times.ts';
 import type { ClientEvents, ClientIdentity, Protocol, ProtocolClient } from './protocol.ts';
 import { randomText } from './random-text.ts';
 
@@ -7,6 +8,7 @@ const COUNT = Buffer.from('"count":');
 const KEY = Buffer.from('"key":"key-');
 const VALUE = Buffer.from('"value":');
 const HEADS = Buffer.from('"heads":[');
+const PRESENCE = Buffer.from('{"type":"presence"');
 const ERROR = Buffer.from('{"type":"error"');
 
 const KEYS_PER_FRAME = 100;
@@ -45,6 +47,10 @@ class EtherPlyClient implements ProtocolClient {
     return `{"type":"op","payload":{"key":"${this.#key}","value":${dueAt}}}`;
   }
 
+  present(dueAt: number): string {
+    return `{"type":"presence","payload":{"at":${dueAt}}}`;
+  }
+
   fill(keys: number, valueBytes: number): string[] {
     const frames: string[] = [];
     for (let first = 0; first < keys; first += KEYS_PER_FRAME) {
@@ -72,6 +78,8 @@ class EtherPlyClient implements ProtocolClient {
       this.#events.ready();
     } else if (startsWith(frame, ACK)) {
       this.#events.acked(numberAt(frame, frame.indexOf(COUNT) + COUNT.length));
+    } else if (startsWith(frame, PRESENCE)) {
+      eachPresence(frame, (dueAt) => this.#events.seen(dueAt));
     } else if (startsWith(frame, ERROR)) {
       throw new Error(`the server answered ${frame}`);
     } else {

@@ -1,7 +1,8 @@
 import * as decoding from 'lib0/decoding';
 import * as encoding from 'lib0/encoding';
+import { eachPresence } from './presence-times.ts';
 import type { ClientEvents, ClientIdentity, Protocol, ProtocolClient } from './protocol.ts';
-import { SYNC, YjsClient } from './yjs-client.ts';
+import { AWARENESS, SYNC, YjsClient } from './yjs-client.ts';
 
 const AUTH = 2;
 const SYNC_STATUS = 8;
@@ -47,6 +48,12 @@ class HocuspocusClient implements ProtocolClient {
     return encoding.toUint8Array(encoder);
   }
 
+  present(dueAt: number): Uint8Array {
+    const encoder = this.#message(AWARENESS);
+    this.#yjs.writePresence(encoder, dueAt);
+    return encoding.toUint8Array(encoder);
+  }
+
   fill(keys: number, valueBytes: number): Uint8Array[] {
     return Array.from({ length: keys }, (_, key) => {
       const encoder = this.#message(SYNC);
@@ -60,6 +67,7 @@ class HocuspocusClient implements ProtocolClient {
     decoding.readVarString(decoder);
     const type = decoding.readVarUint(decoder);
     if (type === SYNC || type === SYNC_REPLY) this.#yjs.receiveSync(decoder, () => this.#answer());
+    else if (type === AWARENESS) eachPresence(frame, (dueAt) => this.#events.seen(dueAt));
     else if (type === SYNC_STATUS) this.#status(decoding.readVarUint(decoder) === 1);
   }
 

@@ -15,6 +15,8 @@ export interface ClientEvents {
   acked(count: number): void;
   /** A write of the client with this number, that was due at this time, has come. */
   delivered(writer: number, dueAt: number): void;
+  /** Somebody's presence that was due at this time has come. */
+  seen(dueAt: number): void;
   send(message: Message): void;
 }
 
@@ -30,6 +32,8 @@ export interface ProtocolClient {
    * @returns undefined where the protocol has it wait: it is sent by itself then
    */
   write(dueAt: number): Message | undefined;
+  /** Its presence, with the time at which it is due; absent: the server has none, or it is not measured. */
+  present?(dueAt: number): Message;
   /** Writes that fill a document with keys that have random texts; absent: the server has no documents, or it would take too long. */
   fill?(keys: number, valueBytes: number): readonly Message[];
   /** The client that connects again with what this one has; absent: clients get everything again. */

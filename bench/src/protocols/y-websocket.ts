@@ -1,7 +1,8 @@
 import * as decoding from 'lib0/decoding';
 import * as encoding from 'lib0/encoding';
+import { eachPresence } from './presence-times.ts';
 import type { ClientEvents, ClientIdentity, Protocol, ProtocolClient } from './protocol.ts';
-import { SYNC, YjsClient } from './yjs-client.ts';
+import { AWARENESS, SYNC, YjsClient } from './yjs-client.ts';
 
 /** y-websocket's: the server sends each update to everybody, its sender too. */
 export const yWebsocket: Protocol = {
@@ -13,8 +14,10 @@ export const yWebsocket: Protocol = {
 class YWebsocketClient implements ProtocolClient {
   readonly #workspace: number;
   readonly #yjs: YjsClient;
+  readonly #events: ClientEvents;
 
   constructor(identity: ClientIdentity, events: ClientEvents) {
+    this.#events = events;
     this.#workspace = identity.workspace;
     this.#yjs = new YjsClient(identity, events, 'acks');
   }
@@ -35,6 +38,13 @@ class YWebsocketClient implements ProtocolClient {
     return encoding.toUint8Array(encoder);
   }
 
+  present(dueAt: number): Uint8Array {
+    const encoder = encoding.createEncoder();
+    encoding.writeVarUint(encoder, AWARENESS);
+    this.#yjs.writePresence(encoder, dueAt);
+    return encoding.toUint8Array(encoder);
+  }
+
   fill(keys: number, valueBytes: number): Uint8Array[] {
     return Array.from({ length: keys }, (_, key) => {
       const encoder = message();
@@ -45,7 +55,9 @@ class YWebsocketClient implements ProtocolClient {
 
   receive(frame: Buffer): void {
     const decoder = decoding.createDecoder(frame);
-    if (decoding.readVarUint(decoder) === SYNC) this.#yjs.receiveSync(decoder, message);
+    const type = decoding.readVarUint(decoder);
+    if (type === SYNC) this.#yjs.receiveSync(decoder, message);
+    else if (type === AWARENESS) eachPresence(frame, (dueAt) => this.#events.seen(dueAt));
   }
 }
 

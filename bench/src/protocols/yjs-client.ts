@@ -5,6 +5,7 @@ import { randomText } from './random-text.ts';
 import { eachSet, encodeFirstSet, encodeSet } from './yjs-update.ts';
 
 export const SYNC = 0;
+export const AWARENESS = 1;
 const STEP_1 = 0;
 const STEP_2 = 1;
 const UPDATE = 2;
@@ -20,6 +21,7 @@ export class YjsClient {
   /** Whether the server sends a client its own writes. */
   readonly #echo: 'acks' | 'is ignored';
   #clock = 0;
+  #presences = 0;
   #isReady = false;
 
   constructor({ n }: ClientIdentity, events: ClientEvents, echo: 'acks' | 'is ignored') {
@@ -44,6 +46,16 @@ export class YjsClient {
     encoding.writeVarUint(encoder, UPDATE);
     encoding.writeVarUint8Array(encoder, this.#set(dueAt));
     this.#clock += 1;
+  }
+
+  writePresence(encoder: encoding.Encoder, dueAt: number): void {
+    this.#presences += 1;
+    const update = encoding.createEncoder();
+    encoding.writeVarUint(update, 1); // clients
+    encoding.writeVarUint(update, this.#client);
+    encoding.writeVarUint(update, this.#presences);
+    encoding.writeVarString(update, `{"at":${dueAt}}`);
+    encoding.writeVarUint8Array(encoder, encoding.toUint8Array(update));
   }
 
   /** One of the writes that fill a document. */

@@ -4,6 +4,7 @@ import { fanOut, hot } from './crowds.ts';
 import { growthOfHistory, growthOfKeys } from './growth.ts';
 import { idle } from './idle.ts';
 import { joins } from './joins.ts';
+import { presence } from './presence.ts';
 import { reconnects } from './reconnects.ts';
 import { fast, saturated, slow } from './small-workspaces.ts';
 import type { Workload } from './workload.ts';
@@ -15,6 +16,7 @@ export const WORKLOADS: readonly Workload[] = [
   fast,
   hot,
   fanOut,
+  presence,
   idle,
   reconnects,
   joins,

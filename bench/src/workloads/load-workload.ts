@@ -1,4 +1,5 @@
 import type { Contender } from '../contenders/contender.ts';
+import { WRITE_KEYS } from '../generator/generators.ts';
 import type { LoadPlan } from '../generator/messages.ts';
 import { type Latency, runLoad } from '../generator/run-load.ts';
 import { peakMegabytes } from '../process-stats.ts';
@@ -66,7 +67,7 @@ export async function measureServers(
 ): Promise<Figures> {
   const ports = servers.map(({ port }) => port);
   const writersEach = shape.clientsEach;
-  const plan = { writersEach, placement: 'together' as const, ...shape, protocol, ports, query: await query() };
+  const plan = { writersEach, ...WRITE_KEYS, ...shape, protocol, ports, query: await query('keys') };
   const { ack, delivery, ...result } = await runLoad({
     plan,
     pids: servers.map(({ pid }) => pid),

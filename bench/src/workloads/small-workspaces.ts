@@ -21,7 +21,7 @@ const offered = (writesPerSecond: number) =>
       title: `Many small workspaces, ${writesPerSecond.toLocaleString('en')} ops/s offered`,
       how: `50 workspaces × 4 clients; latency counts from when a write is due (open loop)`,
       chart: 'serverCpuPerOp',
-      rounds: 3,
+      rounds: 2,
     },
     { workspaces: 50, clientsEach: 4, load: { writesPerSecond } },
   );

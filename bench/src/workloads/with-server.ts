@@ -1,5 +1,5 @@
 import type { Contender } from '../contenders/contender.ts';
-import { Generators, type SharedPlan } from '../generator/generators.ts';
+import { Generators, type SharedPlan, WRITE_KEYS } from '../generator/generators.ts';
 import type { ServerProcess } from '../server-process.ts';
 import { startServer } from './start-server.ts';
 import type { MeasureOptions } from './workload.ts';
@@ -15,14 +15,11 @@ export async function withServer<R>(
 ): Promise<R> {
   const server = await startServer(contender, options);
   const made: Generators[] = [];
-  const query = await contender.query();
+  const query = await contender.query('keys');
   try {
     return await run(server, (crowd) => {
       const plan = { ...crowd, protocol: contender.protocol, ports: [server.port], query };
-      const one = new Generators(
-        { ...plan, writersEach: 0, placement: 'together', load: { window: 0 } },
-        options.generators,
-      );
+      const one = new Generators({ ...plan, ...WRITE_KEYS, writersEach: 0, load: { window: 0 } }, options.generators);
       made.push(one);
       return one;
     });

@@ -43,3 +43,15 @@ test('an error ends the measurement', () => {
   const { client } = opened();
   expect(() => client.receive(Buffer.from('{"type":"error","code":"too_fast"}'))).toThrow(/too_fast/);
 });
+
+test('each presence of a frame is seen', () => {
+  const { events, client } = opened();
+  client.receive(Buffer.from(String(client.present?.(5)))); // as the floor passes it on
+  client.receive(
+    Buffer.from(
+      '{"type":"presence","updated":[{"user_id":"bench","payload":{"at":6}},{"user_id":"bench","payload":{"at":7}}]}',
+    ),
+  );
+  expect(events.seenAt).toEqual([5, 6, 7]);
+  expect(events.deliveries).toEqual([]);
+});

@@ -7,6 +7,7 @@ export class Recorder implements ClientEvents {
   ackedCount = 0;
   readonly deliveries: [number, number][] = [];
   readonly sent: Message[] = [];
+  readonly seenAt: number[] = [];
 
   ready(): void {
     this.isReady = true;
@@ -18,6 +19,10 @@ export class Recorder implements ClientEvents {
 
   delivered(writer: number, dueAt: number): void {
     this.deliveries.push([writer, dueAt]);
+  }
+
+  seen(dueAt: number): void {
+    this.seenAt.push(dueAt);
   }
 
   send(message: Message): void {
