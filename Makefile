@@ -58,7 +58,7 @@ e2e-down: node_modules/.package-lock.json ## End and remove it
 
 bench: node_modules/.package-lock.json bench/peers/node_modules/.package-lock.json ## Compare a sync pod with a bare server and with its peers (15 minutes): WORKLOAD=<name>
 	@npm run --silent build
-	@npm run --silent bench -- $(if $(WORKLOAD),--only $(WORKLOAD),--results bench/results)
+	@npm run --silent bench -- $(if $(WORKLOAD),--only $(WORKLOAD),--results bench/results --document docs/performance.md)
 
 profile: node_modules/.package-lock.json ## Profile a sync pod's CPU in a workload of make bench: WORKLOAD=<name>
 	@test -n "$(WORKLOAD)" || { echo 'say which one: make profile WORKLOAD=small-saturated (node bench/dist/compare.js --help shows all)' >&2; exit 2; }

@@ -3,7 +3,7 @@ import { Command, Option } from 'commander';
 import { CONTENDERS } from './contenders/index.ts';
 import { boundsOf } from './report/bounds.ts';
 import type { Comparison, MeasuredWorkload } from './report/comparison.ts';
-import { writeResults } from './report/results.ts';
+import { writeResults, writeTables } from './report/results.ts';
 import { tablesOf } from './report/table.ts';
 import { measureWorkload } from './run-comparison.ts';
 import { WORKLOADS } from './workloads/index.ts';
@@ -24,6 +24,7 @@ const options = new Command('bench')
   .option('--generators <n>', 'processes of the load generator', wholeNumber, Math.max(1, availableParallelism() - 1))
   .option('--profile <directory>', 'write CPU profiles of the pod there, for speedscope or the inspector of a browser')
   .option('--results <directory>', 'write latest.json, latest.md and latest.svg there')
+  .option('--document <file>', 'put the tables into this Markdown file, where it has marks for them')
   .option('--json', 'print the result as JSON')
   .parse()
   .opts<{
@@ -34,6 +35,7 @@ const options = new Command('bench')
     generators: number;
     profile?: string;
     results?: string;
+    document?: string;
     json?: boolean;
   }>();
 
@@ -65,6 +67,7 @@ const comparison: Comparison = {
   bounds: boundsOf(about, workloads),
 };
 if (options.results !== undefined) await writeResults(options.results, comparison);
+if (options.document !== undefined) await writeTables(options.document, comparison);
 process.stdout.write(options.json ? `${JSON.stringify(comparison, null, 2)}\n` : `${tablesOf(comparison)}\n`);
 const hasFailed = workloads.some(({ results }) => results.some((result) => 'hasFailed' in result && result.hasFailed));
 process.exitCode = hasFailed || comparison.bounds.some(({ met }) => !met) ? 1 : 0;
