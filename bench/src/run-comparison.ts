@@ -9,11 +9,12 @@ const PACED = ['floor', 'etherply'];
 /** Measures a workload for each contender, on a server of its own each time. */
 export async function measureWorkload(
   workload: Workload,
-  contenders: readonly Contender[],
+  all: readonly Contender[],
   options: MeasureOptions,
   progress: (line: string) => void,
 ): Promise<MeasuredWorkload> {
   const { name, title, how, columns, chart, slowest, rounds } = workload;
+  const contenders = all.filter((contender) => workload.only?.includes(contender.name) ?? true);
   const paced = contenders.filter((contender) => PACED.includes(contender.name));
   const others = contenders.filter((contender) => !paced.includes(contender));
   const measured = new Map<string, Figures[]>();

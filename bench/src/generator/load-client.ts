@@ -16,6 +16,9 @@ export class LoadClient implements ClientEvents {
   credit = 0;
   /** Whether it looks at what it receives when it is ready. */
   looks = true;
+  /** When each write that waits was due. */
+  #waiting: number[] = [];
+  readonly #room: number;
   /** When each write without an ack was due, oldest first. */
   readonly #dueAt: number[] = [];
   readonly #observer: LoadObserver;
@@ -32,6 +35,7 @@ export class LoadClient implements ClientEvents {
   constructor(protocol: Protocol, identity: ClientIdentity, port: number, query: string, observer: LoadObserver) {
     this.identity = identity;
     this.#observer = observer;
+    this.#room = protocol.beyondWindow === 'waits' ? protocol.window : Number.POSITIVE_INFINITY;
     this.#port = port;
     this.#query = query;
     this.#makeProtocol = () => protocol.client(identity, this);
@@ -82,10 +86,15 @@ export class LoadClient implements ClientEvents {
     this.#raw?.send(messages);
   }
 
-  /** Sends so many writes at once. */
+  /** Sends so many writes at once; those that the protocol has no room for follow when others are acked. */
   write(count: number, dueAt: number): void {
+    for (let i = 0; i < count; i += 1) this.#waiting.push(dueAt);
+    this.#writeWaiting();
+  }
+
+  #writeWaiting(): void {
     const messages: Message[] = [];
-    for (let i = 0; i < count; i += 1) {
+    for (const dueAt of this.#waiting.splice(0, Math.max(0, this.#room - this.#dueAt.length))) {
       this.#dueAt.push(dueAt);
       const message = this.#protocol.write(dueAt);
       if (message !== undefined) messages.push(message);
@@ -107,6 +116,7 @@ export class LoadClient implements ClientEvents {
   acked(count: number): void {
     this.credit += count;
     this.#observer.acked(this, this.#dueAt.splice(0, count));
+    if (this.#waiting.length > 0) this.#writeWaiting();
   }
 
   delivered(writer: number, dueAt: number): void {

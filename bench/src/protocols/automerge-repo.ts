@@ -25,6 +25,7 @@ export const automergeRepo: Protocol = {
   credit: 'delivery',
   // More would only wait at the server, for tens of seconds.
   window: 1,
+  beyondWindow: 'waits',
 };
 
 class AutomergeRepoClient implements ProtocolClient {

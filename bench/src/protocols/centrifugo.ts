@@ -15,6 +15,7 @@ export const centrifugo: Protocol = {
   client: (identity, events) => new CentrifugoClient(identity, events),
   credit: 'ack',
   window: Number.POSITIVE_INFINITY,
+  beyondWindow: 'is written',
 };
 
 class CentrifugoClient implements ProtocolClient {

@@ -18,6 +18,7 @@ export const etherply: Protocol = {
   client: (identity, events) => new EtherPlyClient(identity, events),
   credit: 'ack',
   window: Number.POSITIVE_INFINITY,
+  beyondWindow: 'is written',
 };
 
 class EtherPlyClient implements ProtocolClient {

@@ -14,6 +14,7 @@ export const hocuspocus: Protocol = {
   client: (identity, events) => new HocuspocusClient(identity, events),
   credit: 'ack',
   window: Number.POSITIVE_INFINITY,
+  beyondWindow: 'is written',
 };
 
 class HocuspocusClient implements ProtocolClient {

@@ -50,4 +50,6 @@ export interface Protocol {
   readonly credit: 'ack' | 'echo' | 'delivery';
   /** So many writes may be without it at a client. */
   readonly window: number;
+  /** Where there are more in an open loop: they wait in the generator, or `write` sees to them. */
+  readonly beyondWindow: 'waits' | 'is written';
 }

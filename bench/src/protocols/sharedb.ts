@@ -34,6 +34,7 @@ export const sharedb: Protocol = {
   client: (identity, events) => new ShareDbClient(identity, events),
   credit: 'ack',
   window: 1,
+  beyondWindow: 'is written',
 };
 
 class ShareDbClient implements ProtocolClient {

@@ -9,6 +9,7 @@ export const yWebsocket: Protocol = {
   client: (identity, events) => new YWebsocketClient(identity, events),
   credit: 'echo',
   window: Number.POSITIVE_INFINITY,
+  beyondWindow: 'is written',
 };
 
 class YWebsocketClient implements ProtocolClient {

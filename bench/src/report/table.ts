@@ -29,7 +29,7 @@ function workloadTable({ title, how, columns, results }: MeasuredWorkload): stri
     [['server', ...columns.map((column) => column.title)], ...results.map((result) => rowOf(result, columns))],
     { align: ['l', ...columns.map(() => 'r')] },
   );
-  const notes = results.flatMap(noteOf);
+  const notes = [...results.flatMap(noteOf), ...reasonsOf(results)];
   return [`## ${title}`, `${capitalized(how)}.`, table, ...notes].join('\n\n');
 }
 
@@ -45,7 +45,7 @@ function cellOf(value: number | undefined, { digits }: Column): string {
 
 /** What the figures do not show. */
 function noteOf(result: WorkloadResult): string[] {
-  if ('reason' in result) return [`- ${result.contender}: ${result.reason}.`];
+  if ('reason' in result) return [];
   const { keepsUp = 1, lost = 0, disordered = 0, closed = 0 } = result.figures;
   const notes: string[] = [];
   if (keepsUp === 0) notes.push('does not keep up: latencies grow for as long as it runs');
@@ -53,6 +53,15 @@ function noteOf(result: WorkloadResult): string[] {
   if (disordered > 0) notes.push(`${disordered} times a client had a write after a later one of the same writer`);
   if (closed > 0) notes.push(`it has closed ${closed} connections`);
   return notes.length === 0 ? [] : [`- ${result.contender}: ${notes.join('; ')}.`];
+}
+
+/** Why there are no figures: one line for all that have the same reason. */
+function reasonsOf(results: readonly WorkloadResult[]): string[] {
+  const contenders = new Map<string, string[]>();
+  for (const result of results) {
+    if ('reason' in result) contenders.set(result.reason, [...(contenders.get(result.reason) ?? []), result.contender]);
+  }
+  return [...contenders].map(([reason, names]) => `- ${names.join(', ')}: ${reason}.`);
 }
 
 function boundsTable(bounds: readonly Bound[]): string {

@@ -1,7 +1,6 @@
 import { etherply } from '../contenders/etherply.ts';
 import { NatsProcess } from '../nats-process.ts';
 import { startReplicatedPods } from '../replicated-pod.ts';
-import { onlyEtherPly } from './lacks.ts';
 import { LOAD_COLUMNS, measureServers } from './load-workload.ts';
 import type { Workload } from './workload.ts';
 
@@ -11,12 +10,13 @@ const SHAPE = { workspaces: 12, clientsEach: 4, load: { window: 32 } };
 export const cluster: Workload = {
   name: 'cluster',
   title: 'Three pods and NATS',
-  how: 'ops acked when JetStream has them; 12 workspaces × 4 clients, each workspace on one of three pods, 32 writes of each client on their way; CPU and memory of the pods together',
+  how: 'EtherPly alone: ops acked when JetStream has them; 12 workspaces × 4 clients, each workspace on one of three pods, 32 writes of each client on their way; CPU and memory of the pods together',
   columns: LOAD_COLUMNS,
   chart: 'opsPerSecond',
   slowest: undefined,
   rounds: 1,
-  lacks: onlyEtherPly,
+  only: ['etherply'],
+  lacks: () => undefined,
   measure: async (_contender, options) => {
     const nats = await NatsProcess.start();
     const pods = await startReplicatedPods(nats, PODS);

@@ -1,3 +1,4 @@
+import { lacksCheapClients } from './lacks.ts';
 import { loadWorkload } from './load-workload.ts';
 
 export const hot = loadWorkload(
@@ -9,6 +10,7 @@ export const hot = loadWorkload(
     rounds: 1,
   },
   { workspaces: 1, clientsEach: 200, load: { writesPerSecond: 200 } },
+  lacksCheapClients,
 );
 
 export const fanOut = loadWorkload(
@@ -20,4 +22,5 @@ export const fanOut = loadWorkload(
     rounds: 1,
   },
   { workspaces: 1, clientsEach: 1500, writersEach: 1, load: { writesPerSecond: 20 } },
+  lacksCheapClients,
 );

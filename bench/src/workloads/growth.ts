@@ -2,7 +2,6 @@ import type { Contender } from '../contenders/contender.ts';
 import { median } from '../median.ts';
 import { cpuSeconds } from '../process-stats.ts';
 import { writeKeys } from '../write-keys.ts';
-import { onlyEtherPly } from './lacks.ts';
 import { startServer } from './start-server.ts';
 import type { Column, Figures, MeasureOptions, Workload } from './workload.ts';
 
@@ -48,7 +47,7 @@ async function costs(
   }
 }
 
-const how = `server CPU µs an op, of a client that has 100 on their way; median of ${TIMES} times ${MEASURED_OPS.toLocaleString('en')} ops`;
+const how = `EtherPly alone: server CPU µs an op, of a client that has 100 on their way; median of ${TIMES} times ${MEASURED_OPS.toLocaleString('en')} ops`;
 
 export const growthOfKeys: Workload = {
   name: 'growth-keys',
@@ -58,7 +57,8 @@ export const growthOfKeys: Workload = {
   chart: 'at100000',
   slowest: undefined,
   rounds: 1,
-  lacks: onlyEtherPly,
+  only: ['etherply'],
+  lacks: () => undefined,
   measure: (contender, options) =>
     costs(contender, options, KEYS, (keys) => ({ workspace: `keys-${keys}`, keys, missing: keys })),
 };
@@ -71,7 +71,8 @@ export const growthOfHistory: Workload = {
   chart: 'at1000000',
   slowest: undefined,
   rounds: 1,
-  lacks: onlyEtherPly,
+  only: ['etherply'],
+  lacks: () => undefined,
   measure: (contender, options) => {
     let written = 0;
     return costs(contender, options, HISTORY, (ops) => {

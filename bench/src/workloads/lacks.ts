@@ -10,7 +10,7 @@ export function lacksDocuments({ name }: Contender): string | undefined {
   return undefined;
 }
 
-/** For what only EtherPly is measured with. */
-export function onlyEtherPly({ name }: Contender): string | undefined {
-  return name === 'etherply' ? undefined : 'only EtherPly is measured';
+/** Why a contender cannot be measured with many clients that each take in the writes of all others. */
+export function lacksCheapClients({ name }: Contender): string | undefined {
+  return name === 'sync-server' ? 'its clients take longer than it to take in what comes' : undefined;
 }

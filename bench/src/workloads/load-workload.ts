@@ -39,12 +39,13 @@ export interface LoadShape {
 export function loadWorkload(
   about: Pick<Workload, 'name' | 'title' | 'how' | 'chart' | 'rounds'>,
   shape: LoadShape,
+  lacks: Workload['lacks'] = () => undefined,
 ): Workload {
   return {
     ...about,
     columns: LOAD_COLUMNS,
     slowest: 'deliveryP99',
-    lacks: () => undefined,
+    lacks,
     measure: (contender, options) => measureLoad(contender, shape, options),
   };
 }

@@ -31,6 +31,8 @@ export interface Workload {
   readonly slowest: string | undefined;
   /** How often the floor and EtherPly are measured, in turns; medians count. */
   readonly rounds: number;
+  /** The contenders that it is for; unset: all. */
+  readonly only?: readonly string[];
   /** Why a contender has no such thing; undefined: it has. */
   lacks(contender: Contender): string | undefined;
   measure(contender: Contender, options: MeasureOptions): Promise<Figures>;
