@@ -28,6 +28,7 @@ export class Load {
   #delivered = 0;
   #disordered = 0;
   #closed = 0;
+  #onCredit = () => {};
   #cease = () => {};
 
   constructor(plan: LoadPlan) {
@@ -124,20 +125,22 @@ export class Load {
   #beginClosed(window: number): void {
     for (const client of this.#writers) this.#write(client, window, this.#now());
     // What a batch of frames has acked goes out again in one write, as a client with a full window does.
-    let isRunning = true;
+    let isScheduled = false;
     const refill = () => {
-      if (!isRunning) return;
+      isScheduled = false;
       for (const client of this.#writers) {
-        if (client.credit === 0) continue;
         const { credit } = client;
         client.credit = 0;
-        this.#write(client, credit, this.#now());
+        if (credit > 0) this.#write(client, credit, this.#now());
       }
-      setImmediate(refill);
     };
-    refill();
+    this.#onCredit = () => {
+      if (!isScheduled) setImmediate(refill);
+      isScheduled = true;
+    };
     this.#cease = () => {
-      isRunning = false;
+      this.#onCredit = () => {};
+      for (const client of this.#writers) client.credit = 0;
     };
   }
 
@@ -164,6 +167,7 @@ export class Load {
   #onAcked(dueAt: readonly number[]): void {
     const at = this.#now();
     this.#acked += dueAt.length;
+    this.#onCredit();
     for (const due of dueAt) if (this.#isMeasured(due)) this.#ack.recordValue(Math.max(0, at - due));
   }
 
