@@ -132,7 +132,8 @@ test('whatever is deleted by hand is made again, and an Event says so', async ()
   );
   await untilTold(...[...before.keys()].map((name) => `Created: ${name} was made: it is not there`));
   await stage.cluster.isWell();
-});
+  // Longer than each wait in it, which says what did not come about.
+}, 150_000);
 
 test('labels and owners that are taken away come back', async () => {
   const before = await objects();
