@@ -24,7 +24,7 @@ import type { ChangeHeader } from './change-draft.ts';
 import { actorAndSeq } from './change-header.ts';
 import { Judgement } from './change-judge.ts';
 import { type ChangeSummary, summaryOf } from './change-summary.ts';
-import { isHeavy } from './change-weight.ts';
+import { HEAVY_OPS, isHeavy } from './change-weight.ts';
 import { type Arrived, DocumentRegisters } from './document-registers.ts';
 import { Frontier } from './frontier.ts';
 import type { HeavyWork } from './heavy-work.ts';
@@ -38,8 +38,6 @@ interface AutomergePlan extends Plan {
   readonly entries: readonly (Entry | undefined)[];
 }
 
-/** From here on encoding a change would hold the event loop for more than some 10 ms. */
-const HEAVY_OPS = 4096;
 const NO_CHANGE = new Uint8Array(0);
 
 /**

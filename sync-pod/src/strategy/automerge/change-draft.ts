@@ -1,7 +1,7 @@
 import type { Json } from '@etherply/protocol';
 import { ByteWriter } from './byte-writer.ts';
-import { changeHash } from './change-header.ts';
-import { ColumnWriter } from './columns.ts';
+import { changeHash, UNCOMPRESSED } from './change-header.ts';
+import { COLUMN, ColumnWriter } from './columns.ts';
 
 /** Where an op writes: a key of a map, or a new element of a list after another one, or first. */
 type Place = { readonly obj: string | null } & ({ readonly key: string } | { readonly after: string | null });
@@ -19,23 +19,8 @@ export interface ChangeHeader {
 // Of https://automerge.org/automerge-binary-format-spec.
 const MAGIC = Buffer.from([0x85, 0x6f, 0x4a, 0x83]);
 const CHECKSUM_BYTES = 4;
-const UNCOMPRESSED_CHANGE = 1;
 const ACTION = { makeMap: 0, set: 1, makeList: 2, delete: 3 } as const;
 const VALUE = { null: 0, false: 1, true: 2, int: 4, float: 5, text: 6 } as const;
-const COLUMN = {
-  objectActor: 0x01,
-  objectCounter: 0x02,
-  keyActor: 0x11,
-  keyCounter: 0x13,
-  keyText: 0x15,
-  insert: 0x34,
-  action: 0x42,
-  valueMeta: 0x56,
-  value: 0x57,
-  predCount: 0x70,
-  predActor: 0x71,
-  predCounter: 0x73,
-} as const;
 
 /**
  * A change while it is put together, in columns. It comes out with the same bytes as from the library's `encodeChange`, which
@@ -66,7 +51,7 @@ export class ChangeDraft {
   encode(): { bytes: Uint8Array; hash: string } {
     const content = this.#content();
     const head = new ByteWriter();
-    head.byte(UNCOMPRESSED_CHANGE);
+    head.byte(UNCOMPRESSED);
     head.unsigned(content.length);
     const start = MAGIC.length + CHECKSUM_BYTES;
     // Memory of its own: it is kept, and may be given to another thread.

@@ -3,11 +3,11 @@ import { createHash } from 'node:crypto';
 // The container of https://automerge.org/automerge-binary-format-spec: magic bytes and checksum (8 bytes), a type (1 byte),
 // the length of the content as LEB128, and the content.
 
-const TYPE_AT = 8;
-const HEADER_BYTES = 9;
+export const TYPE_AT = 8;
+export const HEADER_BYTES = 9;
 const DOCUMENT = 0;
-const UNCOMPRESSED = 1;
-const HASH_BYTES = 32;
+export const UNCOMPRESSED = 1;
+export const HASH_BYTES = 32;
 
 /** Whether this is a change, and not a whole document. */
 export function isChange(chunk: Uint8Array): boolean {

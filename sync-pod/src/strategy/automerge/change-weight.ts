@@ -1,22 +1,17 @@
 import { types } from 'node:util';
 import { inflateRawSync } from 'node:zlib';
-import { isUncompressed, leb128 } from './change-header.ts';
+import { HASH_BYTES, HEADER_BYTES, isUncompressed, leb128, TYPE_AT, UNCOMPRESSED } from './change-header.ts';
+import { COLUMN } from './columns.ts';
 
 // What a change amounts to once it is decoded, without decoding it: its columns are run-length encoded, so that a few bytes can
 // stand for more ops than there is memory. The format is https://automerge.org/automerge-binary-format-spec.
-
-const TYPE_AT = 8;
-const HASH_BYTES = 32;
-const KEY_COLUMN = 0x15;
-const ACTION_COLUMN = 0x42;
-const PRED_COUNT_COLUMN = 0x70;
 
 /** A change of more ops, the predecessors of each included, is not taken. */
 const MAX_OPS = 1 << 20;
 /** One that has more bytes, or whose keys have, is not taken either. */
 const MAX_BYTES = 64 << 20;
-/** From here on decoding it holds the event loop for more than some 10 ms. */
-const HEAVY_OPS = 4096;
+/** From here on encoding or decoding it holds the event loop for more than some 10 ms. */
+export const HEAVY_OPS = 4096;
 const HEAVY_BYTES = 32 * 1024;
 
 /** A change that is too large to be decoded. */
@@ -41,7 +36,7 @@ export function checkWeight(change: Uint8Array): void {
 }
 
 function inflated(change: Uint8Array): Uint8Array {
-  const { end } = leb128(change, TYPE_AT + 1);
+  const { end } = leb128(change, HEADER_BYTES);
   let content: Buffer;
   try {
     content = inflateRawSync(change.subarray(end), { maxOutputLength: MAX_BYTES });
@@ -50,12 +45,12 @@ function inflated(change: Uint8Array): Uint8Array {
     throw isLarge ? new TooLargeError(`a change has more than ${MAX_BYTES} bytes`, { cause: error }) : error;
   }
   // As if it had been uncompressed with an empty length: the reader below does not look at that.
-  return Buffer.concat([change.subarray(0, TYPE_AT), Buffer.from([1, 0]), content]);
+  return Buffer.concat([change.subarray(0, TYPE_AT), Buffer.from([UNCOMPRESSED, 0]), content]);
 }
 
 /** How many ops it has, and predecessors of ops. */
 function opsIn(change: Uint8Array): number {
-  let at = leb128(change, TYPE_AT + 1).end;
+  let at = leb128(change, HEADER_BYTES).end;
   const number = () => {
     const { value, end } = leb128(change, at);
     at = end;
@@ -77,9 +72,9 @@ function opsIn(change: Uint8Array): number {
   for (const { type, length } of columns) {
     const column = change.subarray(at, at + length);
     skip(length);
-    if (type === ACTION_COLUMN) ops += countRuns(column, () => 1, MAX_OPS);
-    else if (type === PRED_COUNT_COLUMN) ops += countRuns(column, (value) => value, MAX_OPS);
-    else if (type === KEY_COLUMN) countRuns(column, undefined, MAX_BYTES);
+    if (type === COLUMN.action) ops += countRuns(column, () => 1, MAX_OPS);
+    else if (type === COLUMN.predCount) ops += countRuns(column, (value) => value, MAX_OPS);
+    else if (type === COLUMN.keyText) countRuns(column, undefined, MAX_BYTES);
   }
   if (ops > MAX_OPS) throw new TooLargeError(`a change has more than ${MAX_OPS} ops`);
   return ops;

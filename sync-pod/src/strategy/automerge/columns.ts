@@ -3,6 +3,22 @@ import { ByteWriter } from './byte-writer.ts';
 // The columns of https://automerge.org/automerge-binary-format-spec: what all ops of a change have in one field, one after
 // the other. A column that says nothing is left out.
 
+/** What says which column it is. */
+export const COLUMN = {
+  objectActor: 0x01,
+  objectCounter: 0x02,
+  keyActor: 0x11,
+  keyCounter: 0x13,
+  keyText: 0x15,
+  insert: 0x34,
+  action: 0x42,
+  valueMeta: 0x56,
+  value: 0x57,
+  predCount: 0x70,
+  predActor: 0x71,
+  predCounter: 0x73,
+} as const;
+
 type Put<T> = (out: ByteWriter, value: T) => void;
 
 const putUnsigned: Put<number> = (out, value) => out.unsigned(value);
