@@ -109,7 +109,7 @@ export class RepoSession implements Peer {
   }
 
   hear(message: EphemeralMessage): void {
-    if (!this.#isLeaving) this.#socket?.send(encodeMessage({ ...message, targetId: this.#peerId ?? '' }));
+    this.#write(message);
   }
 
   replaced(): void {
@@ -138,10 +138,7 @@ export class RepoSession implements Peer {
   closed(): void {
     this.#socket = undefined;
     this.#options.peers.leave(this);
-    for (const [id, opening] of this.#documents) {
-      this.#options.peers.close(id, this);
-      void opening.then((opened) => opened?.close());
-    }
+    for (const opening of this.#documents.values()) void opening.then((opened) => opened?.close());
     this.#documents.clear();
   }
 
@@ -192,6 +189,7 @@ export class RepoSession implements Peer {
       given.push(() => workspaces.release(id));
       if (this.#socket !== undefined) {
         peers.open(id, this);
+        given.push(() => peers.close(id, this));
         const document = this.#documentOf(id, workspace);
         given.push(() => document.close());
         return { document, close };
@@ -217,7 +215,6 @@ export class RepoSession implements Peer {
       unavailable: () => this.#unavailable(id),
       unreadable: () => {
         void this.#documents.get(id)?.then((opened) => opened?.close());
-        this.#options.peers.close(id, this);
         this.#quarantined(id);
       },
       interrupted: () => this.#interrupted(),
@@ -266,8 +263,10 @@ export class RepoSession implements Peer {
   }
 
   #send(message: ServerMessage): void {
-    const { podName } = this.#options;
-    if (!this.#isLeaving)
-      this.#socket?.send(encodeMessage({ ...message, senderId: podName, targetId: this.#peerId ?? '' }));
+    this.#write({ ...message, senderId: this.#options.podName });
+  }
+
+  #write(message: (ServerMessage & { senderId: string }) | EphemeralMessage): void {
+    if (!this.#isLeaving) this.#socket?.send(encodeMessage({ ...message, targetId: this.#peerId ?? '' }));
   }
 }
