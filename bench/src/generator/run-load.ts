@@ -1,9 +1,6 @@
 import type { Histogram } from 'hdr-histogram-js';
-import { cpuSeconds } from '../process-stats.ts';
-import { Generators, type SharedPlan, spanOf } from './generators.ts';
-
-/** Clients that connect at the same time. */
-const AT_ONCE = 16;
+import { Generators, type SharedPlan } from './generators.ts';
+import { measureSpan } from './measure-span.ts';
 
 /** In milliseconds; infinity where nothing came. */
 export interface Latency {
@@ -40,32 +37,17 @@ export interface LoadRun {
 }
 
 /** Connects clients, has them write, and measures; ends when what was written has been acked and has come to all. */
-export async function runLoad({
-  plan,
-  pids,
-  warmUpMs,
-  measureMs,
-  generators: processes,
-}: LoadRun): Promise<LoadResult> {
+export async function runLoad({ plan, pids, generators: processes, ...lengths }: LoadRun): Promise<LoadResult> {
   const generators = new Generators(plan, processes);
-  const serverCpu = () => pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0);
   try {
-    await generators.connect(AT_ONCE);
-    await generators.tell('begin');
-    await sleep(warmUpMs);
-    await generators.tell('measure');
-    const before = { counts: await generators.count(), cpu: serverCpu() };
-    await sleep(measureMs);
-    const span = spanOf(before.counts, await generators.count());
-    const cpu = serverCpu() - before.cpu;
-    await generators.tell('measured');
+    const span = await measureSpan(generators, pids, lengths);
     await generators.tell('cease');
     const { sent, acked, delivered, disordered, closed } = await generators.drain();
     const { ack, delivery } = await generators.latencies();
     const undelivered = Math.ceil((generators.expected(sent) - delivered) / Math.max(1, plan.clientsEach - 1));
     return {
       opsPerSecond: span.rates.acked,
-      serverCpuPerOp: (cpu / span.acked) * 1e6,
+      serverCpuPerOp: (span.serverCpuSeconds / span.acked) * 1e6,
       generatorCores: span.cores,
       ack: latencyOf(ack),
       delivery: latencyOf(delivery),
@@ -78,12 +60,8 @@ export async function runLoad({
   }
 }
 
-function latencyOf(histogram: Histogram): Latency {
+export function latencyOf(histogram: Histogram): Latency {
   const at = (percentile: number) =>
     histogram.totalCount === 0 ? Number.POSITIVE_INFINITY : histogram.getValueAtPercentile(percentile) / 1000;
   return { p50: at(50), p99: at(99), p999: at(99.9) };
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

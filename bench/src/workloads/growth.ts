@@ -2,7 +2,7 @@ import type { Contender } from '../contenders/contender.ts';
 import { median } from '../median.ts';
 import { cpuSeconds } from '../process-stats.ts';
 import { writeKeys } from '../write-keys.ts';
-import { startServer } from './start-server.ts';
+import { withServer } from './with-server.ts';
 import type { Column, Figures, MeasureOptions, Workload } from './workload.ts';
 
 const MEASURED_OPS = 20_000;
@@ -18,16 +18,15 @@ const columnsOf = (sizes: readonly number[]): Column[] =>
   sizes.map((size) => ({ key: `at${size}`, title: size.toLocaleString('en'), digits: 1 }));
 
 /** What an op costs in workspaces of these sizes; `grow` makes one that much larger than it was. */
-async function costs(
+function costs(
   contender: Contender,
   options: MeasureOptions,
   sizes: readonly number[],
   workspaceOf: (size: number) => { readonly workspace: string; readonly keys: number; readonly missing: number },
 ): Promise<Figures> {
-  const server = await startServer(contender, options);
-  const write = (workspace: string, ops: number, keys: number) =>
-    writeKeys(server.port, workspace, { ops, keys, valueBytes: VALUE_BYTES });
-  try {
+  return withServer(contender, options, async ({ port, pid }) => {
+    const write = (workspace: string, ops: number, keys: number) =>
+      writeKeys(port, workspace, { ops, keys, valueBytes: VALUE_BYTES });
     await write('warm-up', WARM_UP_OPS, HISTORY_KEYS);
     const figures: Record<string, number> = {};
     for (const size of sizes) {
@@ -35,16 +34,14 @@ async function costs(
       await write(workspace, missing, keys);
       const each: number[] = [];
       while (each.length < TIMES) {
-        const before = cpuSeconds(server.pid);
+        const before = cpuSeconds(pid);
         await write(workspace, MEASURED_OPS, keys);
-        each.push(((cpuSeconds(server.pid) - before) / MEASURED_OPS) * 1e6);
+        each.push(((cpuSeconds(pid) - before) / MEASURED_OPS) * 1e6);
       }
       figures[`at${size}`] = median(each);
     }
     return figures;
-  } finally {
-    await server.stop();
-  }
+  });
 }
 
 const how = `EtherPly alone: server CPU µs an op, of a client that has 100 on their way; median of ${TIMES} times ${MEASURED_OPS.toLocaleString('en')} ops`;

@@ -1,5 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { residentBytes } from '../process-stats.ts';
-import { withServer } from './with-server.ts';
+import { withCrowds } from './with-crowds.ts';
 import type { Workload } from './workload.ts';
 
 const WORKSPACES = 50;
@@ -23,14 +24,14 @@ export const idle: Workload = {
   rounds: 1,
   lacks: () => undefined,
   measure: (contender, options) =>
-    withServer(contender, options, async ({ pid }, crowd) => {
+    withCrowds(contender, options, async ({ pid }, crowd) => {
       await crowd({ workspaces: WORKSPACES, clientsEach: SETTLED_EACH }).connect(AT_ONCE);
-      await settle();
+      await sleep(SETTLE_MS);
       const before = residentBytes(pid);
       const begin = performance.now();
       const { milliseconds } = await crowd({ workspaces: WORKSPACES, clientsEach: MORE_EACH }).connect(AT_ONCE);
       const seconds = (performance.now() - begin) / 1000;
-      await settle();
+      await sleep(SETTLE_MS);
       const after = residentBytes(pid);
       return {
         kibibytes: (after - before) / milliseconds.length / 1024,
@@ -39,7 +40,3 @@ export const idle: Workload = {
       };
     }),
 };
-
-function settle(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-}

@@ -1,7 +1,7 @@
 import { median } from '../median.ts';
-import { cpuSeconds, peakMegabytes } from '../process-stats.ts';
+import { peakMegabytes } from '../process-stats.ts';
 import { lacksDocuments } from './lacks.ts';
-import { withServer } from './with-server.ts';
+import { rush, withCrowds } from './with-crowds.ts';
 import type { Workload } from './workload.ts';
 
 const CLIENTS = 150;
@@ -24,17 +24,10 @@ export const joins: Workload = {
   rounds: 1,
   lacks: lacksDocuments,
   measure: (contender, options) =>
-    withServer(contender, options, async ({ pid }, crowd) => {
+    withCrowds(contender, options, async (server, crowd) => {
       const clients = crowd({ workspaces: 1, clientsEach: CLIENTS });
       await clients.fill(KEYS, VALUE_BYTES);
-      const cpu = cpuSeconds(pid);
-      const { milliseconds, bytes } = await clients.connect(CLIENTS);
-      return {
-        allMs: Math.max(...milliseconds),
-        medianMs: median(milliseconds),
-        serverCpuMs: (cpuSeconds(pid) - cpu) * 1000,
-        peakMegabytes: peakMegabytes(pid),
-        megabytes: bytes / 1e6,
-      };
+      const { milliseconds, ...figures } = await rush(clients, CLIENTS, server);
+      return { ...figures, medianMs: median(milliseconds), peakMegabytes: peakMegabytes(server.pid) };
     }),
 };

@@ -5,7 +5,7 @@ import { type Latency, runLoad } from '../generator/run-load.ts';
 import { peakMegabytes } from '../process-stats.ts';
 import { PROTOCOLS } from '../protocols/index.ts';
 import type { ServerProcess } from '../server-process.ts';
-import { startServer } from './start-server.ts';
+import { withServer } from './with-server.ts';
 import type { Column, Figures, MeasureOptions, Workload } from './workload.ts';
 
 const WARM_UP_MS = 2000;
@@ -46,17 +46,9 @@ export function loadWorkload(
     columns: LOAD_COLUMNS,
     slowest: 'deliveryP99',
     lacks,
-    measure: (contender, options) => measureLoad(contender, shape, options),
+    measure: (contender, options) =>
+      withServer(contender, options, (server) => measureServers(contender, [server], shape, options)),
   };
-}
-
-async function measureLoad(contender: Contender, shape: LoadShape, options: MeasureOptions): Promise<Figures> {
-  const server = await startServer(contender, options);
-  try {
-    return await measureServers(contender, [server], shape, options);
-  } finally {
-    await server.stop();
-  }
 }
 
 /** With servers that run; workspaces are spread over them. */
@@ -83,10 +75,15 @@ export async function measureServers(
     ...figuresOf('delivery', delivery),
     serverMegabytes: servers.reduce((sum, { pid }) => sum + peakMegabytes(pid), 0),
     window: 'window' in load ? Math.min(load.window, PROTOCOLS[protocol].window) : 0,
-    keepsUp: 'window' in load || result.opsPerSecond >= load.writesPerSecond * KEEPS_UP ? 1 : 0,
+    keepsUp: 'window' in load ? 1 : keepsUp(result.opsPerSecond, load.writesPerSecond),
   };
 }
 
-function figuresOf(name: 'ack' | 'delivery', { p50, p99, p999 }: Latency): Figures {
+/** 1 where a server does, else 0. */
+export function keepsUp(rate: number, offered: number): 0 | 1 {
+  return rate >= offered * KEEPS_UP ? 1 : 0;
+}
+
+export function figuresOf(name: 'ack' | 'delivery', { p50, p99, p999 }: Latency): Figures {
   return { [`${name}P50`]: p50, [`${name}P99`]: p99, [`${name}P999`]: p999 };
 }

@@ -1,6 +1,5 @@
-import { cpuSeconds } from '../process-stats.ts';
 import { lacksDocuments } from './lacks.ts';
-import { withServer } from './with-server.ts';
+import { rush, withCrowds } from './with-crowds.ts';
 import type { Workload } from './workload.ts';
 
 const WORKSPACES = 50;
@@ -25,17 +24,12 @@ export const reconnects: Workload = {
   rounds: 1,
   lacks: lacksDocuments,
   measure: (contender, options) =>
-    withServer(contender, options, async ({ pid }, crowd) => {
+    withCrowds(contender, options, async (server, crowd) => {
       const clients = crowd({ workspaces: WORKSPACES, clientsEach: EACH });
       await clients.fill(KEYS, VALUE_BYTES);
       const storm = async () => {
-        const cpu = cpuSeconds(pid);
-        const { milliseconds, bytes } = await clients.connect(WORKSPACES * EACH);
-        return {
-          allMs: Math.max(...milliseconds),
-          serverCpuMs: (cpuSeconds(pid) - cpu) * 1000,
-          megabytes: bytes / 1e6,
-        };
+        const { milliseconds: _, ...figures } = await rush(clients, WORKSPACES * EACH, server);
+        return figures;
       };
       await storm(); // it compiles code
       await clients.disconnect(false);
