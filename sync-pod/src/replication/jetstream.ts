@@ -80,6 +80,7 @@ const REMAKE_MS = 1000;
 
 /** The stream of a cluster, in NATS JetStream. */
 export class JetStream implements Stream {
+  readonly origin: string;
   readonly origins: readonly string[];
   readonly #nats: NatsClient;
   readonly #options: JetStreamOptions;
@@ -105,6 +106,7 @@ export class JetStream implements Stream {
     this.#options = options;
     this.#observer = observer;
     this.#consumer = consumer;
+    this.origin = options.cluster;
     this.origins = [options.cluster, ...options.regions.map(({ name }) => name)];
     const { cluster, replicas, regions, isManaged } = options;
     this.#payloads = isManaged

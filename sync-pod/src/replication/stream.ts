@@ -41,7 +41,9 @@ export interface Publication {
 
 /** The messages of all workspaces, in one order for each. Carries them and never looks inside. */
 export interface Stream {
-  /** The cluster that it publishes as, and those from which messages come; the own one is the first. */
+  /** The cluster that it publishes as. */
+  readonly origin: string;
+  /** That one, and the others from which messages come. */
   readonly origins: readonly string[];
   /** Messages that every pod has are not in it any more. */
   readonly forgets: boolean;

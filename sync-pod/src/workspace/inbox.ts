@@ -243,7 +243,7 @@ export class Inbox {
         isFirst = false;
         if (isSame) continue;
         // Another region's pods find out by themselves.
-        isDoubtful = origin === this.#stream.origins[0] && message.after !== mark.id;
+        isDoubtful = origin === this.#stream.origin && message.after !== mark.id;
       }
       isFirst = false;
       yield { message, isDoubtful };

@@ -118,8 +118,7 @@ export class Replica {
 
   /** The last message that this cluster published whose effect is here, or is part of the step that is made. */
   get mark(): Mark | undefined {
-    const [origin = ''] = this.#replication.stream.origins;
-    return this.#marks.get(origin);
+    return this.#marks.get(this.#replication.stream.origin);
   }
 
   /** The stream no longer has what every pod has. */
@@ -202,7 +201,7 @@ export class Replica {
    */
   async publishNext(bytes: Uint8Array, rollup: Rollup | undefined, patienceMs: number): Promise<boolean> {
     const { stream, observer } = this.#replication;
-    const [origin = ''] = stream.origins;
+    const { origin } = stream;
     if (!this.inbox.isEmpty) return false;
     const id = messageId(this.#workspace, bytes);
     const last = this.inbox.lastOf(origin);
@@ -289,7 +288,7 @@ export class Replica {
     const { stream } = this.#replication;
     if (stream.forgets || expected === undefined || this.inbox.isCaughtUp) return true;
     await this.inbox.catchUp();
-    return this.inbox.isEmpty && this.inbox.lastOf(stream.origins[0] ?? '')?.id === after;
+    return this.inbox.isEmpty && this.inbox.lastOf(stream.origin)?.id === after;
   }
 
   async #retrying<T>(work: () => Promise<T>, patienceMs: number, isHopeless: () => boolean): Promise<T> {

@@ -122,7 +122,7 @@ export class StreamCheck {
     const { stream, facts, comparison } = this.#replication;
     const bytes = await shard.knownStream();
     const before = bytes && decodeStreamFacts(bytes);
-    const last = open && laterOf(open.last, await lastMarkOn(shard, stream.origins[0] ?? '', open.ids));
+    const last = open && laterOf(open.last, await lastMarkOn(shard, stream.origin, open.ids));
     const isLast = last === undefined || (await this.#isStill(last));
     // After the last message was looked at: whoever has removed it has told of the loss before.
     const now = await facts();
