@@ -44,6 +44,7 @@ export async function warmUp(
     { state: new WorkspaceState(options), checkpoint: NO_CHECKPOINT, unpublished: [], isMarked: false },
     {
       broadcaster: {
+        isHeard: () => true,
         announce(_, __, { singles, batch }) {
           singles();
           batch();

@@ -105,7 +105,7 @@ test('a compaction from before an outage does not bring back what was deleted si
     id,
     { state: new WorkspaceState(options), checkpoint: NO_CHECKPOINT, unpublished: [], isMarked: false },
     {
-      broadcaster: { announce: () => {}, dismiss: () => {} },
+      broadcaster: { isHeard: () => true, announce: () => {}, dismiss: () => {} },
       updated: undefined,
       failed: (_, error) => {
         throw error;

@@ -65,6 +65,11 @@ export class Sockets implements Broadcaster, Audience {
     return this.#sockets.get(session) === ws;
   }
 
+  isHeard(workspace: WorkspaceId): boolean {
+    const topics = [topicOf(workspace, false), topicOf(workspace, true)];
+    return [...this.#apps].some((app) => topics.some((topic) => app.numSubscribers(topic) > 0));
+  }
+
   announce(workspace: WorkspaceId, origin: Subscriber | undefined, { singles, batch }: Announcement): void {
     const socket = origin === undefined ? undefined : this.#sockets.get(origin);
     const originApp = socket?.getUserData().app;

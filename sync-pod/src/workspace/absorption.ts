@@ -2,30 +2,37 @@ import type { WorkspaceId } from '@etherply/protocol';
 import type { LogEntry } from '../storage/shard.ts';
 import { type Answered, NEEDS_HISTORY, type Received, type RegisterView } from '../strategy/strategy.ts';
 import { announcementOf, SYSTEM_USER } from './announcement.ts';
-import type { Broadcaster } from './broadcaster.ts';
+import type { Announcement, Broadcaster } from './broadcaster.ts';
 import type { Envelope } from './envelope.ts';
 import type { WorkspaceState } from './workspace-state.ts';
 
 /** What one user has written. */
 interface Told {
   readonly user: string;
-  readonly views: readonly RegisterView[];
+  readonly views: RegisterView[];
 }
 
 /** Records of other pods that are taken in one after the other, as a part of one step. */
 export class Absorption {
   readonly #workspace: WorkspaceId;
   readonly #state: WorkspaceState;
-  readonly #before: readonly string[];
+  readonly #broadcaster: Broadcaster;
   readonly #records: LogEntry[] = [];
-  readonly #told: Told[] = [];
-  /** Whose records these are. */
-  readonly #users = new Set<string>();
+  /** What is to be told of the records that were settled. */
+  readonly #announcements: Announcement[] = [];
+  /** Of the records since. */
+  #before: readonly string[];
+  #told: Told[] = [];
+  #users = new Set<string>();
 
-  constructor(workspace: WorkspaceId, state: WorkspaceState) {
+  /** @param broadcaster whom it will tell */
+  constructor(workspace: WorkspaceId, state: WorkspaceState, broadcaster: Broadcaster) {
     this.#workspace = workspace;
     this.#state = state;
+    this.#broadcaster = broadcaster;
     this.#before = state.strategy.heads();
+    // What changed while nobody was there, those who are have got when they came.
+    if (broadcaster.isHeard(workspace)) state.strategy.settle();
   }
 
   /** What there is to be written; the state has advanced to them when they are. */
@@ -70,18 +77,31 @@ export class Absorption {
     this.#told.push({ user: SYSTEM_USER, views: keys.map((key) => this.#viewOf(key)) });
   }
 
-  /** Tells everyone what has changed. */
-  announce(broadcaster: Broadcaster): void {
+  /**
+   * These are all of one step, or of one user: what has changed is what they did. Where nobody is there to be told, that is not
+   * looked at: it takes long, and later not longer for many.
+   */
+  settle(): void {
     const { strategy } = this.#state;
-    const settled = strategy.settle().map((key) => this.#viewOf(key));
+    const told = this.#told;
     const [only = SYSTEM_USER, ...others] = this.#users;
-    const told = [...this.#told];
-    if (settled.length > 0) told.push({ user: others.length === 0 ? only : SYSTEM_USER, views: settled });
+    if (this.#broadcaster.isHeard(this.#workspace)) {
+      const views = strategy.settle().map((key) => this.#viewOf(key));
+      if (views.length > 0) told.push({ user: others.length === 0 ? only : SYSTEM_USER, views });
+    }
     for (const [i, { user, views }] of told.entries()) {
       // Only who has the last frame has all that the heads stand for.
-      const heads = i === told.length - 1 ? strategy.heads() : this.#before;
-      broadcaster.announce(this.#workspace, undefined, announcementOf(views, user, heads));
+      this.#announcements.push(announcementOf(views, user, i === told.length - 1 ? strategy.heads() : this.#before));
     }
+    this.#before = strategy.heads();
+    this.#told = [];
+    this.#users = new Set();
+  }
+
+  /** Tells everyone what has changed, as far as it is settled. */
+  announce(): void {
+    for (const announcement of this.#announcements)
+      this.#broadcaster.announce(this.#workspace, undefined, announcement);
   }
 
   #receive(envelope: Envelope): Answered | Promise<Answered> {
@@ -111,7 +131,7 @@ export class Absorption {
   #tell({ ops }: Envelope, keys: readonly string[]): void {
     const users = ops.flatMap(({ user, timestamp }) => (timestamp === null ? [] : [user]));
     const isClear = users.length === keys.length;
-    let run: { user: string; views: RegisterView[] } | undefined;
+    let run: Told | undefined;
     for (const [i, key] of keys.entries()) {
       const user = (isClear ? users[i] : users.every((one) => one === users[0]) ? users[0] : undefined) ?? SYSTEM_USER;
       if (run?.user !== user) {

@@ -10,6 +10,8 @@ export interface Announcement {
 
 /** Sends to everyone in a workspace, in the form that each asked for. A form that nobody takes is not made. */
 export interface Broadcaster {
+  /** Somebody is there to be told. */
+  isHeard(workspace: WorkspaceId): boolean;
   /** To all but `origin`. */
   announce(workspace: WorkspaceId, origin: Subscriber | undefined, announcement: Announcement): void;
   /** Closes the connections of everyone in the workspace. */

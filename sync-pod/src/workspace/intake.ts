@@ -3,6 +3,7 @@ import { strategyName, type WorkspaceId } from '@etherply/protocol';
 import type { LogEntry } from '../storage/shard.ts';
 import type { HistoryWork } from '../strategy/history.ts';
 import { Absorption } from './absorption.ts';
+import type { Broadcaster } from './broadcaster.ts';
 import { type Change, deletion, imported, settingsRecord } from './change.ts';
 import {
   DELETION_KIND,
@@ -44,11 +45,13 @@ const STEP_RECORDS = 500;
 /** Takes what comes in from the stream into a workspace. */
 export class Intake {
   readonly #target: Target;
+  readonly #broadcaster: Broadcaster;
   readonly #historyWork: HistoryWork;
   readonly #failed: (error: unknown) => void;
 
-  constructor(target: Target, historyWork: HistoryWork, failed: (error: unknown) => void) {
+  constructor(target: Target, broadcaster: Broadcaster, historyWork: HistoryWork, failed: (error: unknown) => void) {
     this.#target = target;
+    this.#broadcaster = broadcaster;
     this.#historyWork = historyWork;
     this.#failed = failed;
   }
@@ -56,7 +59,7 @@ export class Intake {
   /** Takes, up to the first that takes longer or changes more than some keys; undefined where that leaves nothing to write. */
   takeOrdinary(): Absorption | undefined {
     const { id, state, replica } = this.#target;
-    const absorption = new Absorption(id, state);
+    const absorption = new Absorption(id, state, this.#broadcaster);
     for (let arrival = replica.inbox.first; arrival !== undefined; arrival = replica.inbox.first) {
       if (!arrival.isKnown) {
         const content = arrival.message.content();
@@ -127,7 +130,7 @@ export class Intake {
   ): Promise<readonly LogEntry[] | undefined> {
     const { id, state, commit, change } = this.#target;
     if (envelope.kind === state.strategy.name) {
-      const absorption = new Absorption(id, state);
+      const absorption = new Absorption(id, state, this.#broadcaster);
       await absorption.take(envelope, bytes);
       taken();
       await commit(absorption);
@@ -188,7 +191,7 @@ export class Intake {
       await change(settingsRecord(id, this.#target.state, envelope, encodeEnvelope(envelope)));
     }
     for (const chunk of opIdChunksOf(stored)) this.#target.state.memory.merge(chunk);
-    let absorption = new Absorption(id, this.#target.state);
+    let absorption = new Absorption(id, this.#target.state, this.#broadcaster);
     if (manifest !== undefined && manifest.historyBase.length > 0) {
       // Not all of its records are there any more.
       absorption.takeState(stateChunksOf(stored), bytes);
@@ -199,18 +202,18 @@ export class Intake {
       if (envelope.kind === SETTINGS_KIND && envelope.time > state.settingsTime) {
         await commit(absorption);
         await change(settingsRecord(id, state, envelope, record));
-        absorption = new Absorption(id, state);
+        absorption = new Absorption(id, state, this.#broadcaster);
       } else if (
         envelope.kind === state.strategy.name &&
         !(record.length < LARGE_BYTES && absorption.takeNow(envelope, record))
       ) {
         await commit(absorption);
-        absorption = new Absorption(id, state);
+        absorption = new Absorption(id, state, this.#broadcaster);
         await absorption.take(envelope, record);
       }
       if (absorption.records.length < STEP_RECORDS) continue;
       await commit(absorption);
-      absorption = new Absorption(id, state);
+      absorption = new Absorption(id, state, this.#broadcaster);
     }
     taken();
     await commit(absorption);

@@ -3,6 +3,7 @@ import type { LogEntry, Write } from '../storage/shard.ts';
 import { AutomergeStrategy } from '../strategy/automerge/automerge-strategy.ts';
 import type { Author } from '../strategy/strategy.ts';
 import { Absorption } from './absorption.ts';
+import type { Broadcaster } from './broadcaster.ts';
 import { encodeEnvelope } from './envelope.ts';
 import type { Intake } from './intake.ts';
 import type { WorkspaceQuota } from './quota.ts';
@@ -10,6 +11,14 @@ import type { Replica } from './replica.ts';
 import type { Step } from './step.ts';
 import type { Outcome } from './submission.ts';
 import type { WorkspaceState } from './workspace-state.ts';
+
+/** Changes that a client brings. */
+export interface Contribution {
+  readonly changes: readonly Uint8Array[];
+  readonly author: Author;
+  /** Called once: when they are as durable as an ack says, or are refused. */
+  readonly settle: (outcome: Outcome) => void;
+}
 
 /** The workspace that changes are taken into; nothing else happens to it meanwhile. */
 interface Target {
@@ -23,8 +32,9 @@ interface Target {
   readonly commit: (step: Pick<Step, 'writes' | 'committed'>) => Promise<void>;
   /** These are durable here; calls `deliver` when they are as durable as an ack says. */
   readonly committed: (records: readonly LogEntry[], deliver: () => void) => void;
-  /** Tells everyone. */
-  readonly announce: (absorption: Absorption, author: Author) => void;
+  readonly broadcaster: Broadcaster;
+  /** Tells everyone. @param users who sent them */
+  readonly announce: (absorption: Absorption, users: readonly string[]) => void;
 }
 
 /** Takes changes of a client's own document into a workspace. */
@@ -42,35 +52,49 @@ export class Merging {
     if (state.strategy instanceof AutomergeStrategy && !state.strategy.isComplete) await state.complete(id);
   }
 
-  /** Those that are in already have no effect. @param settle called when the others are as durable as an ack says, or are refused */
-  async merge(changes: readonly Uint8Array[], author: Author, settle: (outcome: Outcome) => void): Promise<void> {
+  /** Changes that are in already have no effect. @throws where those that are not settled may not be durable */
+  async merge(contributions: readonly Contribution[]): Promise<void> {
     await this.complete();
-    const { id, state, replica, now, commit, committed, announce } = this.#target;
-    const { epoch, strategy } = state;
+    const { id, state, replica, broadcaster, commit, committed, announce } = this.#target;
     const refusal = this.#refusal();
     if (refusal !== undefined) {
-      settle(refusal);
+      for (const { settle } of contributions) settle(refusal);
       return;
     }
-    const absorption = new Absorption(id, state);
-    const ops = [{ user: author.userId, id: null, fingerprint: 0, timestamp: null }];
-    for (const data of changes) {
-      const envelope = { kind: strategy.name, epoch, time: now(), data, ops };
-      await absorption.take(envelope, encodeEnvelope(envelope));
+    const absorption = new Absorption(id, state, broadcaster);
+    const users: string[] = [];
+    for (const { changes, author } of contributions) {
+      const before = absorption.records.length;
+      await this.#take(absorption, changes, author);
+      absorption.settle();
+      if (absorption.records.length > before) users.push(author.userId);
     }
     const { records } = absorption;
-    const done = () => settle({ ok: true, heads: strategy.heads() });
+    const heads = state.strategy.heads();
+    const settleAll = () => {
+      for (const { settle } of contributions) settle({ ok: true, heads });
+    };
     if (records.length === 0) {
-      done();
+      settleAll();
       return;
     }
     const writes: Write[] = records.map((record) => ({ kind: 'record', ...record }));
     writes.push(...(replica?.writes(state.position, true) ?? []));
     const deliver = () => {
-      announce(absorption, author);
-      done();
+      announce(absorption, users);
+      settleAll();
     };
     await commit({ writes, committed: () => committed(records, deliver) });
+  }
+
+  async #take(absorption: Absorption, changes: readonly Uint8Array[], author: Author): Promise<void> {
+    const { state, now } = this.#target;
+    const { epoch, strategy } = state;
+    const ops = [{ user: author.userId, id: null, fingerprint: 0, timestamp: null }];
+    for (const data of changes) {
+      const envelope = { kind: strategy.name, epoch, time: now(), data, ops };
+      await absorption.take(envelope, encodeEnvelope(envelope));
+    }
   }
 
   /** What changes add cannot be known before: a workspace that is beyond its quota takes no more. */

@@ -18,7 +18,7 @@ import type { DocumentHolder, Documents } from './documents.ts';
 import { encodeEnvelope } from './envelope.ts';
 import type { Home } from './home.ts';
 import { Intake } from './intake.ts';
-import { Merging } from './merging.ts';
+import { type Contribution, Merging } from './merging.ts';
 import { Order } from './order.ts';
 import type { WorkspaceQuota } from './quota.ts';
 import { Replica, type Replication } from './replica.ts';
@@ -88,6 +88,9 @@ interface Edge {
 /** So many messages wait for the stream where it gives the order. */
 const MAX_WAITING = 10_000;
 
+/** So many that bring changes have them taken in at once. */
+const MERGED_AT_ONCE = 64;
+
 /** The actor of one workspace: orders what its clients send, makes it durable, tells everyone. */
 export class Workspace implements Committer, DocumentHolder {
   readonly id: WorkspaceId;
@@ -100,6 +103,7 @@ export class Workspace implements Committer, DocumentHolder {
   #replica: Replica | undefined;
   #intake: Intake | undefined;
   #waiting: Submission[] = [];
+  #contributions: Contribution[] = [];
   readonly #watchers = new Set<() => void>();
   readonly #turns: Turns;
   /** Made when it is needed: most workspaces never do. */
@@ -354,10 +358,24 @@ export class Workspace implements Committer, DocumentHolder {
         settle(UNAVAILABLE);
         return;
       }
-      this.#turns.enqueue({
-        work: () => this.#merging.merge(changes, author, settle),
-        refuse: () => settle(UNAVAILABLE),
-      });
+      this.#contributions.push({ changes, author, settle });
+      if (this.#contributions.length === 1) this.#mergeNext();
+    });
+  }
+
+  /** All that wait by then are one step. */
+  #mergeNext(): void {
+    let taken: readonly Contribution[] = [];
+    this.#turns.enqueue({
+      work: async () => {
+        taken = this.#contributions.splice(0, MERGED_AT_ONCE);
+        if (this.#contributions.length > 0) this.#mergeNext();
+        await this.#merging.merge(taken);
+      },
+      refuse: () => {
+        const refused = taken.length > 0 ? taken : this.#contributions.splice(0);
+        for (const { settle } of refused) settle(UNAVAILABLE);
+      },
     });
   }
 
@@ -413,7 +431,7 @@ export class Workspace implements Committer, DocumentHolder {
       commit: (absorption: Absorption) => this.#turns.commit(this.#stepOf(absorption, undefined)),
       change: (change: Change) => this.#change(change),
     };
-    this.#intake = new Intake(target, historyWork, failed);
+    this.#intake = new Intake(target, this.#edge.broadcaster, historyWork, failed);
     replica.inbox.open();
     // It has grown without the stream, or the stream was lost and then this pod ended.
     if (checkpoint.marks.size === 0 && state.position > 0) replica.lose();
@@ -509,6 +527,7 @@ export class Workspace implements Committer, DocumentHolder {
 
   /** What came in, and what was planned after it. */
   #stepOf(absorption: Absorption | undefined, turn: Turn | undefined): Step {
+    absorption?.settle();
     const writes: Write[] = (absorption?.records ?? []).map((record) => ({ kind: 'record', ...record }));
     if (turn?.write !== undefined) writes.push(turn.write);
     if (writes.length > 0 && this.#replica !== undefined) {
@@ -538,7 +557,7 @@ export class Workspace implements Committer, DocumentHolder {
   #absorbed(absorption: Absorption): void {
     for (const record of absorption.records) this.#state.advanced(record);
     this.#deliveries.add(0, true, () => {
-      absorption.announce(this.#edge.broadcaster);
+      absorption.announce();
       this.#changed();
     });
     this.#compactWhereDue();
@@ -559,12 +578,13 @@ export class Workspace implements Committer, DocumentHolder {
       },
       quota: this.#edge.limits,
       now: this.#edge.now,
+      broadcaster: this.#edge.broadcaster,
       commit: (step) => this.#turns.commit(step),
       committed: (records, deliver) => this.#merged(records, deliver),
-      announce: (absorption, { userId }) => {
-        absorption.announce(this.#edge.broadcaster);
+      announce: (absorption, users) => {
+        absorption.announce();
         const { length } = absorption.records;
-        this.#edge.updated?.(this.id, { ops: length, heads: this.strategy.heads(), users: [userId] });
+        this.#edge.updated?.(this.id, { ops: length, heads: this.strategy.heads(), users });
         this.#changed();
       },
     });

@@ -122,3 +122,29 @@ test('what is said in passing on another pod keeps to the rules, and a lie on th
   expect(first).toBe(Math.min(...counts().map(Number)));
   for (const client of [one, two]) client.close();
 });
+
+test('JSON clients are told heads that they have all of, also where a later change waits for the stream', async () => {
+  cluster = await Cluster.start({ pods: 0, env: { ETHERPLY_REPO_SYNC: 'true' } });
+  const pod = await cluster.add({ PORT: await freePort() });
+  const [first, second] = [await StockClient.connect(pod), await StockClient.connect(pod)];
+  clients.push(first, second);
+  const mine = first.repo.create<Record<string, number>>({ zero: 0 });
+  const id = mine.documentId;
+  await until(async () => (await pod.read(id)).data.zero === 0);
+  const theirs = await second.repo.find<Record<string, number>>(mine.url);
+  const json = await pod.connect(id, { batch: '1' });
+  await json.take('init');
+  await cluster.nats.pause();
+  // A client sends nothing more until it is answered.
+  for (const [handle, key] of [[mine, 'one'] as const, [theirs, 'two'] as const]) {
+    handle.change((doc) => {
+      doc[key] = 1;
+    });
+    await until(async () => (await pod.read(id)).data[key] === 1);
+  }
+  cluster.nats.resume();
+  const [one, two] = [await json.take('ops'), await json.take('ops')];
+  expect([...one.payload, ...two.payload]).toMatchObject([{ key: 'one' }, { key: 'two' }]);
+  const again = await pod.connect(id, { heads: one.heads.join(',') });
+  expect((await again.take('delta')).ops).toMatchObject([{ key: 'two' }]);
+});

@@ -282,6 +282,7 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
         this.#nextOp = Math.max(this.#nextOp, change.startOp + change.opCount);
         this.#advanced(one, i, run.length, position);
       }
+      if (document.isDue) this.#refresh();
       return [];
     }
     if (this.#isPartial || run.some((one) => one.decoded.writes === undefined)) return NEEDS_HISTORY;

@@ -1,4 +1,5 @@
 import type { SyncState } from '@automerge/automerge';
+import { LRUCache } from 'lru-cache';
 import type { StrategyRecord } from '../strategy.ts';
 import type { DecodedWrites } from './change.ts';
 import type { KnownObject } from './change-judge.ts';
@@ -25,7 +26,16 @@ interface Pending {
   position: number;
   /** Unix microseconds of the last change. */
   time: number;
+  /** How many changes these are, and how large together. */
+  count: number;
+  bytes: number;
 }
+
+/** From so many changes on, or bytes of them, their effect is to be looked at though nobody asks. */
+const MOST_PENDING = 256;
+const MOST_PENDING_BYTES = 64 * 1024;
+/** So many objects are remembered. */
+const KNOWN_OBJECTS = 256;
 
 /**
  * The registers of a workspace as its whole document has them. The library takes long for a change to a large document, and not
@@ -33,6 +43,8 @@ interface Pending {
  */
 export class DocumentRegisters {
   readonly #document: AutomergeDocument;
+  /** Those that were asked for and can be seen: an object stays where it is. */
+  readonly #objects = new LRUCache<string, KnownObject>({ max: KNOWN_OBJECTS });
   #pending: Pending | undefined;
   #isPartial: boolean;
 
@@ -80,9 +92,19 @@ export class DocumentRegisters {
   take({ decoded, record }: Arrived, position: number): void {
     const { change, keys, objects, writes } = decoded;
     this.#document.add(record.data);
-    this.#pending ??= { keys: new Set(), objects: new Set(), timestamps: new Map(), position, time: 0 };
+    this.#pending ??= {
+      keys: new Set(),
+      objects: new Set(),
+      timestamps: new Map(),
+      position,
+      time: 0,
+      count: 0,
+      bytes: 0,
+    };
     const pending = this.#pending;
     pending.position = position;
+    pending.count += 1;
+    pending.bytes += record.data.length;
     pending.time = change.time * 1e6;
     for (const key of keys) pending.keys.add(key);
     for (const object of objects) pending.objects.add(object);
@@ -104,7 +126,15 @@ export class DocumentRegisters {
 
   /** An object; undefined where there is none. */
   objectOf(id: string): KnownObject | undefined {
-    return this.#document.objectOf(id);
+    const known = this.#objects.get(id) ?? this.#document.objectOf(id);
+    if (known !== undefined && known.depth > 0) this.#objects.set(id, known);
+    return known;
+  }
+
+  /** So much has come since the last time that `changed` is to be asked. */
+  get isDue(): boolean {
+    const { count, bytes } = this.#pending ?? { count: 0, bytes: 0 };
+    return count >= MOST_PENDING || bytes >= MOST_PENDING_BYTES;
   }
 
   hear(peer: SyncState, message: Uint8Array): SyncState {
