@@ -20,6 +20,7 @@ import { createMetrics, type Metrics } from './metrics.ts';
 import { Presence } from './presence/presence.ts';
 import { PresenceBus } from './presence/presence-bus.ts';
 import { NatsCredentialsError } from './replication/nats-connection.ts';
+import { Pacing } from './repo-sync/pacing.ts';
 import { Peers } from './repo-sync/peers.ts';
 import { RepoSession } from './repo-sync/repo-session.ts';
 import { startReplication } from './start-replication.ts';
@@ -192,6 +193,7 @@ async function main(config: Config): Promise<void> {
   };
   const podName = `etherply-${randomBytes(8).toString('hex')}`;
   const peers = new Peers({ pod: podName, bus: link?.ephemeralBus });
+  const pacing = new Pacing();
   repoRoute = config.repoSync
     ? new RepoRoute(
         {
@@ -207,6 +209,7 @@ async function main(config: Config): Promise<void> {
               workspaces,
               enterWorkspace: (workspace) => admission.enterWorkspace(workspace),
               peers,
+              pacing,
               historyWork: historyWorkers,
               limits,
               submitted,

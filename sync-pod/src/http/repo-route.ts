@@ -129,9 +129,10 @@ export class RepoRoute {
           const { session, socket, release } = ws.getUserData();
           socket?.closed();
           logger.debug({ code }, 'a connection of automerge-repo has closed');
-          this.#sessions.delete(session);
-          session.closed();
-          release();
+          void session.closed().finally(() => {
+            this.#sessions.delete(session);
+            release();
+          });
         },
       });
     }

@@ -1,5 +1,5 @@
-import type { DecodedSyncMessage } from '@automerge/automerge';
 import type { AutomergeStrategy } from '../strategy/automerge/automerge-strategy.ts';
+import type { SyncMessage } from '../strategy/automerge/sync-message.ts';
 
 /**
  * A peer that has all that the workspace had at some time: it is told what came since, without a look at the document. Messages
@@ -33,8 +33,8 @@ export class Follower {
    * @param brought changes that came with it and are in now
    * @returns false where it asks for something, has something else, or has less than it had: then it is no follower any more
    */
-  hear({ heads, need }: DecodedSyncMessage, brought: readonly Uint8Array[]): boolean {
-    if (need.length > 0 || heads.length === 0) return false;
+  hear({ heads, isAsking }: SyncMessage, brought: readonly Uint8Array[]): boolean {
+    if (isAsking || heads.length === 0) return false;
     const isKnown = (hash: string) => this.#heads.includes(hash) || this.#strategy.isRecent(hash);
     if (!heads.every(isKnown)) return false;
     const count = this.#strategy.countAt(heads);

@@ -1,6 +1,12 @@
-import { decodeSyncMessage, encodeSyncMessage, initSyncState, type SyncState } from '@automerge/automerge';
+import {
+  decodeSyncMessage as decodeWhole,
+  encodeSyncMessage,
+  initSyncState,
+  type SyncState,
+} from '@automerge/automerge';
 import type { AutomergeStrategy } from '../strategy/automerge/automerge-strategy.ts';
 import { cutChunks, isChange } from '../strategy/automerge/change-header.ts';
+import { decodeSyncMessage, type SyncMessage } from '../strategy/automerge/sync-message.ts';
 import type { HistoryWork } from '../strategy/history.ts';
 import type { Author } from '../strategy/strategy.ts';
 import { UnreadableError } from '../strategy/unreadable-error.ts';
@@ -8,6 +14,7 @@ import { isPassingError } from '../workspace/passing-error.ts';
 import type { Outcome } from '../workspace/submission.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { Follower } from './follower.ts';
+import type { Pacing, Participant } from './pacing.ts';
 
 interface Edge {
   readonly author: Author;
@@ -33,10 +40,10 @@ interface Edge {
 const MAX_HEARD_BYTES = 128 * 1024 * 1024;
 
 /** One document of one connection: what its client says of it, and what it is told. */
-export class OpenDocument {
+export class OpenDocument implements Participant {
   readonly #workspace: Workspace;
+  readonly #pacing: Pacing;
   readonly #edge: Edge;
-  readonly #unwatch: () => void;
   #strategy: AutomergeStrategy | undefined;
   /** What the library knows of the peer; as for a new one while it is a follower. */
   #peer: SyncState = initSyncState();
@@ -45,41 +52,55 @@ export class OpenDocument {
   #headsTold: string | undefined;
   #heard: { readonly data: Uint8Array; readonly isRequest: boolean }[] = [];
   #heardBytes = 0;
+  /** What was heard is to be taken in. */
+  #isDue = false;
+  /** It may have to be told something. */
   #isBehind = false;
-  #isRunning = false;
+  #running: Promise<void> | undefined;
   #isClosed = false;
 
-  constructor(workspace: Workspace, edge: Edge) {
+  constructor(workspace: Workspace, pacing: Pacing, edge: Edge) {
     this.#workspace = workspace;
+    this.#pacing = pacing;
     this.#edge = edge;
-    this.#unwatch = workspace.watch(() => this.#changed());
+    pacing.enter(workspace, this);
   }
 
   hear(data: Uint8Array, isRequest: boolean): void {
+    if (this.#isClosed) return;
     this.#heardBytes += data.length;
     if (this.#heardBytes > MAX_HEARD_BYTES) {
       this.#edge.interrupted();
       return;
     }
     this.#heard.push({ data, isRequest });
+    if (this.#follower === undefined || isRequest) this.takeIn();
+    else this.#pacing.hear(this);
+  }
+
+  takeIn(): void {
+    if (this.#heard.length === 0) return;
+    this.#isDue = true;
     this.#run();
   }
 
-  close(): void {
-    this.#isClosed = true;
-    this.#unwatch();
-  }
-
-  #changed(): void {
+  tell(): void {
     this.#isBehind = true;
     this.#run();
   }
 
+  /** Takes in what was heard before, and then nothing more; says nothing more at once. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#pacing.leave(this.#workspace, this);
+    this.takeIn();
+    while (this.#running !== undefined) await this.#running;
+  }
+
   #run(): void {
-    if (this.#isRunning || this.#isClosed) return;
-    this.#isRunning = true;
-    void this.#work()
+    this.#running ??= this.#work()
       .catch((error: unknown) => {
+        this.#drop();
         if (error instanceof UnreadableError) {
           this.#workspace.checkReadable();
           this.#edge.unreadable();
@@ -89,19 +110,19 @@ export class OpenDocument {
         this.#edge.interrupted();
       })
       .finally(() => {
-        this.#isRunning = false;
-        if (this.#heard.length > 0 || this.#isBehind) this.#run();
+        this.#running = undefined;
+        if (this.#isDue || (this.#isBehind && !this.#isClosed)) this.#run();
       });
   }
 
   async #work(): Promise<void> {
-    if (this.#tellFollower()) return;
-    const strategy = await this.#workspace.whole();
-    if (this.#isClosed) return;
+    const { isDue, isBehind } = { isDue: this.#isDue, isBehind: this.#isBehind };
+    this.#isDue = false;
     this.#isBehind = false;
+    if (!isDue && this.#tellFollower()) return;
+    const strategy = await this.#workspace.whole();
     if (strategy === undefined) {
-      this.#heard = [];
-      this.#heardBytes = 0;
+      this.#drop();
       return this.#edge.unavailable();
     }
     // What was told of another state says nothing of this one.
@@ -110,20 +131,19 @@ export class OpenDocument {
     for (let next = this.#heard.shift(); next !== undefined; next = this.#heard.shift()) {
       const { data, isRequest } = next;
       this.#heardBytes -= data.length;
-      if (!(await this.#take(strategy, data, isRequest)) || this.#isClosed) return;
+      if (!(await this.#take(strategy, data, isRequest))) return this.#drop();
       if (isRequest && strategy.heads().length === 0) this.#edge.unavailable();
     }
+    if (this.#isClosed || (this.#follower !== undefined && !isBehind)) return;
     await this.#workspace.whole();
-    if (this.#isClosed) return;
     if (strategy.heads().length > 0 || this.#peer.theirHeads !== null) this.#tell(strategy);
   }
 
   /** What is new goes to a follower without the whole document. @returns false where that is not all there is to do */
   #tellFollower(): boolean {
-    if (this.#heard.length > 0 || this.#workspace.strategy !== this.#strategy) return false;
+    if (this.#workspace.strategy !== this.#strategy) return false;
     const news = this.#follower?.tell();
     if (news === undefined) return false;
-    this.#isBehind = false;
     if (news !== null) this.#edge.send(news);
     return true;
   }
@@ -149,7 +169,7 @@ export class OpenDocument {
    * has the same as the workspace, and each would answer the other for ever.
    */
   #toReader(message: Uint8Array): Uint8Array | undefined {
-    const decoded = decodeSyncMessage(message);
+    const decoded = decodeWhole(message);
     const heads = decoded.heads.join();
     if (decoded.changes.length === 0 && heads === this.#headsTold) return undefined;
     this.#headsTold = heads;
@@ -164,7 +184,7 @@ export class OpenDocument {
 
   /** @returns false where nothing more is to be taken */
   async #take(strategy: AutomergeStrategy, data: Uint8Array, isRequest: boolean): Promise<boolean> {
-    let decoded: ReturnType<typeof decodeSyncMessage>;
+    let decoded: SyncMessage;
     try {
       decoded = decodeSyncMessage(data);
     } catch {
@@ -178,9 +198,9 @@ export class OpenDocument {
     }
     if (!isRequest && this.#follower?.hear(decoded, changes) === true) return true;
     this.#follower = undefined;
-    const message = mayWrite ? data : encodeSyncMessage({ ...decoded, changes: [] });
     await this.#workspace.whole();
     try {
+      const message = mayWrite ? data : encodeSyncMessage({ ...decodeWhole(data), changes: [] });
       this.#peer = strategy.hear(this.#peer, message);
     } catch (error) {
       if (error instanceof UnreadableError) throw error;
@@ -221,6 +241,14 @@ export class OpenDocument {
       return false;
     }
     return outcome.message;
+  }
+
+  /** What it has said besides is of no use: it is to come again, or not to come. */
+  #drop(): void {
+    this.#heard = [];
+    this.#heardBytes = 0;
+    this.#isDue = false;
+    this.#isBehind = false;
   }
 
   #refuse(why: string): false {

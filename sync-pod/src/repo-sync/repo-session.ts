@@ -15,6 +15,7 @@ import {
   type ServerMessage,
 } from './message.ts';
 import { OpenDocument } from './open-document.ts';
+import type { Pacing } from './pacing.ts';
 import type { Peer, Peers } from './peers.ts';
 
 /** Documents that one connection may have open. */
@@ -41,6 +42,7 @@ interface RepoSessionOptions {
   /** Takes a place among the connections of a workspace; gives what gives it back. @throws where there is none */
   readonly enterWorkspace: (workspace: WorkspaceId) => () => void;
   readonly peers: Peers;
+  readonly pacing: Pacing;
   readonly historyWork: HistoryWork;
   readonly limits: { readonly opsPerSecond: number; readonly opsBurst: number };
   /** Ops and bytes of a workspace came in. */
@@ -52,10 +54,10 @@ interface RepoSessionOptions {
   readonly now: () => number;
 }
 
-/** A document, and what gives back all that it takes. */
+/** A document, and what gives back all that it takes once what was heard of it is in. */
 interface Opened {
   readonly document: OpenDocument;
-  readonly close: () => void;
+  readonly close: () => Promise<void>;
 }
 
 /** One connection of an automerge-repo client: https://github.com/automerge/automerge-repo, protocol version 1. */
@@ -134,12 +136,13 @@ export class RepoSession implements Peer {
     this.#socket?.close(code, reason);
   }
 
-  /** The socket is closed. */
-  closed(): void {
+  /** The socket is closed. Resolves when all that came through it is in. */
+  async closed(): Promise<void> {
     this.#socket = undefined;
     this.#options.peers.leave(this);
-    for (const opening of this.#documents.values()) void opening.then((opened) => opened?.close());
+    const openings = [...this.#documents.values()];
     this.#documents.clear();
+    await Promise.all(openings.map(async (opening) => (await opening)?.close()));
   }
 
   #join({ senderId, supportedProtocolVersions }: Extract<ClientMessage, { type: 'join' }>): void {
@@ -174,7 +177,7 @@ export class RepoSession implements Peer {
   async #open(id: WorkspaceId): Promise<Opened | undefined> {
     const { workspaces, peers, failed } = this.#options;
     const given: (() => void)[] = [];
-    const close = () => {
+    const giveBack = () => {
       for (const back of given.splice(0)) back();
     };
     try {
@@ -191,8 +194,7 @@ export class RepoSession implements Peer {
         peers.open(id, this);
         given.push(() => peers.close(id, this));
         const document = this.#documentOf(id, workspace);
-        given.push(() => document.close());
-        return { document, close };
+        return { document, close: () => document.close().finally(giveBack) };
       }
     } catch (error) {
       if (error instanceof QuarantinedError) this.#quarantined(id);
@@ -201,13 +203,13 @@ export class RepoSession implements Peer {
         this.#interrupted();
       }
     }
-    close();
+    giveBack();
     return undefined;
   }
 
   #documentOf(id: WorkspaceId, workspace: Workspace): OpenDocument {
-    const { access, userId, historyWork, submitted, rejected, failed } = this.#options;
-    return new OpenDocument(workspace, {
+    const { access, userId, pacing, historyWork, submitted, rejected, failed } = this.#options;
+    return new OpenDocument(workspace, pacing, {
       author: { userId, scopes: access.scopes, claims: access.claims },
       mayWrite: () => access.scopes.has('write') && workspace.state.settings.read_only !== true,
       historyWork,

@@ -1,4 +1,4 @@
-import { encodeSyncMessage } from '@automerge/automerge';
+import { encodeSyncMessage } from './sync-message.ts';
 
 interface Recent {
   readonly hash: string;
@@ -67,9 +67,7 @@ export class RecentChanges {
       .slice(from - this.#dropped)
       .map(({ bytes }) => bytes)
       .filter((bytes) => !brought.some((one) => Buffer.compare(one, bytes) === 0));
-    // By what is said to be here the peer sends what it makes itself from now on; else it would have to be asked for that.
-    const have = [{ lastSync: [...heads], bloom: new Uint8Array() }];
-    const message = encodeSyncMessage({ heads: [...heads], need: [], have, changes });
+    const message = encodeSyncMessage(heads, changes);
     if (isForAll) this.#made = { from, heads: now, message };
     return message;
   }

@@ -1,0 +1,39 @@
+import { describe, expect, test } from '@jest/globals';
+import { Pulse } from '../../src/repo-sync/pulse.ts';
+import { until } from '../pod.ts';
+
+const INTERVAL_MS = 40;
+
+function begin(): { pulse: Pulse; beats: number[]; interval: { ms: number } } {
+  const beats: number[] = [];
+  const interval = { ms: INTERVAL_MS };
+  const beat = () => beats.push(performance.now());
+  return { pulse: new Pulse(() => interval.ms, beat), beats, interval };
+}
+
+describe('a pulse', () => {
+  test('beats at once where the last time is long ago, and otherwise once for all that ask meanwhile', async () => {
+    const { pulse, beats, interval } = begin();
+    pulse.beat();
+    expect(beats).toHaveLength(1);
+    for (let n = 0; n < 100; n += 1) pulse.beat();
+    expect(beats).toHaveLength(1);
+    await until(async () => beats.length === 2);
+    const [first = 0, second = 0] = beats;
+    expect(second - first).toBeGreaterThan(INTERVAL_MS / 2);
+    interval.ms = 0;
+    pulse.beat();
+    expect(beats).toHaveLength(3);
+  });
+
+  test('beats no more once it is stopped', async () => {
+    const [stopped, other] = [begin(), begin()];
+    for (const { pulse } of [stopped, other]) {
+      pulse.beat();
+      pulse.beat();
+    }
+    stopped.pulse.stop();
+    await until(async () => other.beats.length === 2);
+    expect(stopped.beats).toHaveLength(1);
+  });
+});
