@@ -1,6 +1,7 @@
 import { type StrategyName, strategyName, type WorkspaceId, type WorkspaceSettings } from '@etherply/protocol';
 import type { LogEntry } from '../storage/shard.ts';
 import { AutomergeStrategy } from '../strategy/automerge/automerge-strategy.ts';
+import { isHeavyHistory } from '../strategy/automerge/history-weight.ts';
 import type { HistoryWork, StoredHistory } from '../strategy/history.ts';
 import { type Answered, NEEDS_HISTORY, type Strategy } from '../strategy/strategy.ts';
 import { decodeEnvelope, decodeSettings, type Envelope, SETTINGS_KIND, STATE_KIND, userOf } from './envelope.ts';
@@ -13,8 +14,6 @@ import { decodeStoredState, stateChunksOf } from './stored-state.ts';
 
 /** What a record costs when a workspace is opened, in bytes of a snapshot that cost as much. */
 const RECORD_WEIGHT = 256;
-/** With so many bytes of changes, making a document of them would hold the event loop for some 50 ms. */
-const PACK_BYTES = 128 * 1024;
 
 /** Where the state of a workspace starts from. */
 export interface StateOptions {
@@ -138,7 +137,7 @@ export class WorkspaceState {
   /** The library takes ten times as long for many changes as for a document that is packed. */
   async #forDocument(strategy: StrategyName, history: StoredHistory): Promise<Uint8Array> {
     const { packed, rest } = history;
-    return rest.length < PACK_BYTES ? Buffer.concat([packed, rest]) : this.#options.pack(strategy, history);
+    return isHeavyHistory(rest) ? this.#options.pack(strategy, history) : Buffer.concat([packed, rest]);
   }
 
   /** As `Strategy.receive`. */

@@ -48,8 +48,8 @@ function inflated(change: Uint8Array): Uint8Array {
   return Buffer.concat([change.subarray(0, TYPE_AT), Buffer.from([UNCOMPRESSED, 0]), content]);
 }
 
-/** How many ops it has, and predecessors of ops. */
-function opsIn(change: Uint8Array): number {
+/** How many ops an uncompressed change has, and predecessors of ops. @throws as `checkWeight` */
+export function opsIn(change: Uint8Array): number {
   let at = leb128(change, HEADER_BYTES).end;
   const number = () => {
     const { value, end } = leb128(change, at);
