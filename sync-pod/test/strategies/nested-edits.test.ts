@@ -197,6 +197,17 @@ describe('a workspace that is edited as a whole Automerge document', () => {
     );
   });
 
+  test('a document that is made of what is in already tells nobody of a change', async () => {
+    const pod = new Replica('automerge');
+    await pod.write([messageOf([{ key: 'text', value: 'abc' }])]);
+    await pod.write([messageOf([{ key: 'list', value: [1, { two: 2 }] }])]);
+    const before = [...pod.strategy.view()];
+    pod.strategy.complete(Buffer.concat(pod.tail), pod.position);
+    expect(pod.strategy.settle()).toEqual([]);
+    expect(pod.strategy.since(pod.strategy.heads())).toEqual([]);
+    expect([...pod.strategy.view()]).toEqual(before);
+  });
+
   test('counters, bytes, times and large numbers are what JSON has for them', async () => {
     const exchange = new Exchange();
     const doc = Automerge.from(

@@ -63,6 +63,11 @@ export class DocumentRegisters {
     return this.#isPartial;
   }
 
+  /** Of the library's, in order. */
+  get heads(): readonly string[] {
+    return this.#document.heads;
+  }
+
   /** What it takes in memory, about. */
   get bytes(): number {
     return this.#document.bytes;

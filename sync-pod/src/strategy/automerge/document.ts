@@ -46,6 +46,12 @@ export class AutomergeDocument {
     this.#catchUp();
   }
 
+  /** In order. */
+  get heads(): string[] {
+    this.#catchUp();
+    return this.#handle.getHeads().toSorted();
+  }
+
   /** What it takes in memory, about. */
   get bytes(): number {
     const { numChanges, numOps } = this.#handle.stats();
