@@ -1,5 +1,6 @@
 import { Encoder } from 'cbor-x';
 import { z } from 'zod';
+import { largeFrame } from './large-frame.ts';
 
 // The messages of automerge-repo's WebSocketClientAdapter: one CBOR map a frame.
 
@@ -8,6 +9,10 @@ export const PROTOCOL_VERSION = '1';
 const MAX_NAME_LENGTH = 256;
 /** Of the documents that one message may tell of. */
 const MAX_NAMES = 1000;
+
+/** A whole document, as a rule. */
+const LARGE_BYTES = 64 * 1024;
+const NOTHING = new Uint8Array(0);
 
 const cbor = new Encoder({ useRecords: false, tagUint8Array: false });
 const name = z.string().min(1).max(MAX_NAME_LENGTH);
@@ -61,8 +66,11 @@ export function decodeClientMessage(frame: Uint8Array): ClientMessage | undefine
   return clientMessage.safeParse(decoded).data;
 }
 
+/** @returns good until the next call */
 export function encodeMessage(
   message: (ServerMessage & { senderId: string; targetId: string }) | EphemeralMessage,
 ): Uint8Array {
-  return cbor.encode(message);
+  if (!('data' in message) || message.data.length < LARGE_BYTES) return cbor.encode(message);
+  const { data, ...others } = message;
+  return largeFrame(cbor.encode({ ...others, data: NOTHING }), data);
 }
