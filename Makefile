@@ -26,7 +26,7 @@ help: ## Show the targets
 
 run: node_modules/.package-lock.json ## Start a sync pod on port 8080 with embedded defaults and show how to try it
 	@npm run --silent build
-	@ETHERPLY_DEV=true ETHERPLY_REPO_SYNC=$${ETHERPLY_REPO_SYNC:-true} ETHERPLY_HOST=127.0.0.1 exec node --initial-heap-size=128 sync-pod/dist/main.js
+	@ETHERPLY_DEV=true ETHERPLY_REPO_SYNC=$${ETHERPLY_REPO_SYNC:-true} ETHERPLY_HOST=127.0.0.1 exec node --initial-heap-size=128 --max-semi-space-size=8 sync-pod/dist/main.js
 
 cluster: node_modules/.package-lock.json ## Start three sync pods, nats-server and HAProxy, and show how to try them: PODS=<1-9>
 	@npm run --silent build

@@ -83,7 +83,7 @@ function podProgram({ name, port }, folder, env) {
   return {
     name,
     command: process.execPath,
-    args: ['--initial-heap-size=128', POD],
+    args: ['--initial-heap-size=128', '--max-semi-space-size=8', POD],
     env: {
       ...env,
       ETHERPLY_DATA_DIRS: join(folder, name),

@@ -14,7 +14,11 @@ export const etherply: Contender = {
   protocol: 'etherply',
   launch: async (dataDir) => ({
     // As `npm start` does.
-    args: ['--initial-heap-size=128', fileURLToPath(new URL('../../../sync-pod/dist/main.js', import.meta.url))],
+    args: [
+      '--initial-heap-size=128',
+      '--max-semi-space-size=8',
+      fileURLToPath(new URL('../../../sync-pod/dist/main.js', import.meta.url)),
+    ],
     env: {
       PORT: '0',
       ETHERPLY_HOST: '127.0.0.1',
