@@ -25,6 +25,7 @@ import { Peers } from './repo-sync/peers.ts';
 import { RepoSession } from './repo-sync/repo-session.ts';
 import { startReplication } from './start-replication.ts';
 import { DataDirError, prepareDataDirs } from './storage/data-dir.ts';
+import { readPodId } from './storage/pod-id.ts';
 import { createStrategy } from './strategy/strategies.ts';
 import { WorkerPool } from './strategy/worker-pool.ts';
 import { OpRate } from './usage/op-rate.ts';
@@ -192,8 +193,9 @@ async function main(config: Config): Promise<void> {
     maxPresenceBytes: config.maxPresenceBytes,
   };
   const podName = `etherply-${randomBytes(8).toString('hex')}`;
-  const peers = new Peers({ pod: podName, bus: link?.ephemeralBus });
+  const peers = new Peers({ pod: podName, bus: link?.ephemeralBus, now });
   const pacing = new Pacing();
+  const storageId = config.repoStorageId ?? (await readPodId(config.dataDirs[0] ?? '.'));
   repoRoute = config.repoSync
     ? new RepoRoute(
         {
@@ -206,6 +208,7 @@ async function main(config: Config): Promise<void> {
             new RepoSession({
               ...facts,
               podName,
+              storageId,
               workspaces,
               enterWorkspace: (workspace) => admission.enterWorkspace(workspace),
               peers,

@@ -24,6 +24,8 @@ export function choice<const T extends string>(values: readonly T[], error: stri
   return z.enum(values, { error });
 }
 
+export const storageId = z.string().trim().pipe(z.uuid('set a UUID'));
+
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
 export const sharedSecret = z

@@ -10,6 +10,7 @@ import {
   logLevels,
   scopeList,
   sharedSecret,
+  storageId,
   text,
 } from './values.ts';
 import { counted, defaulted, optional, unlimitable } from './variable.ts';
@@ -112,6 +113,11 @@ export const variables = {
     boolean,
     'false',
     'true or false. Whether clients of automerge-repo can connect, at `/v1/repo`: an early version of it.',
+  ),
+  repoStorageId: optional(
+    'ETHERPLY_REPO_STORAGE_ID',
+    storageId,
+    "What clients of automerge-repo know this server's storage by, a UUID that all pods of a cluster have in common; where it is unset, each pod has its own, for as long as it has its volume.",
   ),
   maxOpsPerSecond: unlimitable(
     'ETHERPLY_MAX_OPS_PER_SECOND',

@@ -1,6 +1,8 @@
 import { Encoder } from 'cbor-x';
 import { z } from 'zod';
 import { largeFrame } from './large-frame.ts';
+import { encodeNewHeads, newHeads } from './new-heads.ts';
+import type { HeadsByStorage } from './remote-heads.ts';
 
 // The messages of automerge-repo's WebSocketClientAdapter: one CBOR map a frame.
 
@@ -34,6 +36,10 @@ const clientMessage = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('join'),
     senderId: name,
+    peerMetadata: z
+      .object({ storageId: name.optional().catch(undefined) })
+      .optional()
+      .catch(undefined),
     supportedProtocolVersions: z.array(z.string()).default([PROTOCOL_VERSION]),
   }),
   z.object({ type: z.literal('leave'), senderId: name }),
@@ -41,7 +47,7 @@ const clientMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('doc-unavailable'), ...addressed, documentId: name }),
   ephemeralMessage,
   z.object({ type: z.literal('remote-subscription-change'), ...addressed, add: names, remove: names }),
-  z.object({ type: z.literal('remote-heads-changed'), ...addressed, documentId: name }),
+  z.object({ type: z.literal('remote-heads-changed'), ...addressed, documentId: name, newHeads }),
 ]);
 
 /** What a client sends. */
@@ -53,7 +59,8 @@ export type ServerMessage =
   | { readonly type: 'peer'; readonly peerMetadata: object; readonly selectedProtocolVersion: typeof PROTOCOL_VERSION }
   | { readonly type: 'error'; readonly message: string }
   | { readonly type: 'sync'; readonly documentId: string; readonly data: Uint8Array }
-  | { readonly type: 'doc-unavailable'; readonly documentId: string };
+  | { readonly type: 'doc-unavailable'; readonly documentId: string }
+  | { readonly type: 'remote-heads-changed'; readonly documentId: string; readonly newHeads: HeadsByStorage };
 
 /** Undefined where the frame is no message of this protocol. */
 export function decodeClientMessage(frame: Uint8Array): ClientMessage | undefined {
@@ -70,6 +77,9 @@ export function decodeClientMessage(frame: Uint8Array): ClientMessage | undefine
 export function encodeMessage(
   message: (ServerMessage & { senderId: string; targetId: string }) | EphemeralMessage,
 ): Uint8Array {
+  if (message.type === 'remote-heads-changed') {
+    return cbor.encode({ ...message, newHeads: encodeNewHeads(message.newHeads) });
+  }
   if (!('data' in message) || message.data.length < LARGE_BYTES) return cbor.encode(message);
   const { data, ...others } = message;
   return largeFrame(cbor.encode({ ...others, data: NOTHING }), data);

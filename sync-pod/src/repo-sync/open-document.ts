@@ -32,6 +32,8 @@ interface Edge {
   readonly failed: (error: unknown) => void;
   /** It sent what cannot be read. */
   readonly broken: (why: string) => void;
+  /** Its client says that it has these heads; what it brought of them is in. */
+  readonly has: (heads: readonly string[]) => void;
   /** So many changes came in. */
   readonly changes: (count: number, bytes: number) => void;
 }
@@ -196,6 +198,7 @@ export class OpenDocument implements Participant {
       const taken = await this.#merge(strategy, changes, data.length);
       if (taken !== true) return taken === false ? false : this.#refuse(taken);
     }
+    this.#edge.has(decoded.heads);
     if (!isRequest && this.#follower?.hear(decoded, changes) === true) return true;
     this.#follower = undefined;
     await this.#workspace.whole();

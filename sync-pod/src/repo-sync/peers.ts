@@ -1,11 +1,13 @@
 import type { WorkspaceId } from '@etherply/protocol';
 import { LRUCache } from 'lru-cache';
 import type { Bus } from '../presence/bus.ts';
+import { HeadsGossip, type Listener } from './heads-gossip.ts';
 import type { EphemeralMessage } from './message.ts';
-import { decodePassing, encodePassing } from './passing-message.ts';
+import { decodePassing, encodePassing, type PassingMessage } from './passing-message.ts';
+import type { HeadsByStorage } from './remote-heads.ts';
 
 /** A connection, as others see it. */
-export interface Peer {
+export interface Peer extends Listener {
   /** Unset until it has joined. Two of one user under one name are the same client, which has come back. */
   readonly name: string | undefined;
   /** Whose connection it is. */
@@ -27,6 +29,8 @@ interface Options {
   readonly pod: string;
   /** Carries what is said to other pods; undefined where there are none. */
   readonly bus: Bus | undefined;
+  /** Unix milliseconds. */
+  readonly now: () => number;
 }
 
 /** So many senders are remembered, to know what they have said already. */
@@ -39,9 +43,16 @@ export class Peers {
   readonly #audiences = new Map<WorkspaceId, Audience>();
   /** The count of the last message of each sender's session. */
   readonly #said = new LRUCache<string, number>({ max: SENDERS });
+  readonly #gossip: HeadsGossip;
 
   constructor(options: Options) {
     this.#options = options;
+    this.#gossip = new HeadsGossip({
+      listenersOf: (document) => this.#audiences.get(document)?.peers ?? [],
+      publish: (document, message) => this.#publish(document, { kind: 'heads', message }),
+      now: options.now,
+    });
+    options.bus?.onConnected(() => this.#gossip.connected());
   }
 
   join(name: string, peer: Peer): void {
@@ -55,13 +66,9 @@ export class Peers {
   }
 
   open(document: WorkspaceId, peer: Peer): void {
-    const audience = this.#audiences.get(document);
-    if (audience !== undefined) {
-      audience.peers.add(peer);
-      return;
-    }
-    const leave = this.#options.bus?.subscribe(document, (bytes) => this.#heard(document, bytes));
-    this.#audiences.set(document, { peers: new Set([peer]), leave: leave ?? (() => {}) });
+    const audience = this.#audiences.get(document) ?? this.#gather(document);
+    audience.peers.add(peer);
+    this.#gossip.opened(document, peer);
   }
 
   close(document: WorkspaceId, peer: Peer): void {
@@ -70,20 +77,49 @@ export class Peers {
     if (audience?.peers.size !== 0) return;
     audience.leave();
     this.#audiences.delete(document);
+    this.#gossip.closed(document);
   }
 
   /** Tells all others who have the document open, on whatever pod, once. */
   say(document: WorkspaceId, message: EphemeralMessage, from: Peer): void {
-    const { pod, bus } = this.#options;
     if (!this.#tell(document, message, from)) return;
-    bus?.publish(document, encodePassing({ pod, userId: from.userId, message }));
+    this.#publish(document, { kind: 'said', userId: from.userId, message });
   }
 
-  /** What a client of another pod says, or of this one: everybody hears all. */
+  /** As `HeadsGossip.confirmed`. */
+  confirmHeads(document: WorkspaceId, storageId: string, heads: readonly string[], from: Peer): void {
+    this.#gossip.confirmed(document, storageId, heads, from);
+  }
+
+  /** As `HeadsGossip.told`. */
+  tellHeads(document: WorkspaceId, heads: HeadsByStorage, from: Peer): void {
+    this.#gossip.told(document, heads, from);
+  }
+
+  /** As `HeadsGossip.asked`. */
+  askHeads(document: WorkspaceId, storageIds: ReadonlySet<string>, from: Peer): void {
+    this.#gossip.asked(document, storageIds, from);
+  }
+
+  #gather(document: WorkspaceId): Audience {
+    const leave = this.#options.bus?.subscribe(document, (bytes) => this.#heard(document, bytes));
+    const audience = { peers: new Set<Peer>(), leave: leave ?? (() => {}) };
+    this.#audiences.set(document, audience);
+    return audience;
+  }
+
+  #publish(document: WorkspaceId, passing: PassingMessage): void {
+    const { pod, bus } = this.#options;
+    bus?.publish(document, encodePassing(pod, passing));
+  }
+
+  /** What another pod says, or this one: everybody hears all. */
   #heard(document: WorkspaceId, bytes: Uint8Array): void {
-    const passing = decodePassing(bytes);
-    if (passing === undefined || passing.pod === this.#options.pod || passing.message.documentId !== document) return;
-    this.#tell(document, passing.message, { userId: passing.userId });
+    const decoded = decodePassing(bytes);
+    if (decoded === undefined || decoded.pod === this.#options.pod) return;
+    const { passing } = decoded;
+    if (passing.kind === 'heads') this.#gossip.heard(document, passing.message);
+    else if (passing.message.documentId === document) this.#tell(document, passing.message, { userId: passing.userId });
   }
 
   /** @returns false where it has been said already */

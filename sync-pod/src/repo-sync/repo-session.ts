@@ -17,11 +17,14 @@ import {
 import { OpenDocument } from './open-document.ts';
 import type { Pacing } from './pacing.ts';
 import type { Peer, Peers } from './peers.ts';
+import type { HeadsByStorage } from './remote-heads.ts';
 
 /** Documents that one connection may have open. */
 const MAX_DOCUMENTS = 1000;
 /** The most that is said in passing at once: it goes to everybody, and through NATS. */
 const MAX_PASSING_BYTES = 256 * 1024;
+/** Storages whose heads one connection may ask for. */
+const MAX_SUBSCRIPTIONS = 1000;
 
 /** The socket behind a session. */
 export interface RepoSocket {
@@ -34,6 +37,8 @@ export interface RepoSocket {
 interface RepoSessionOptions {
   /** What this pod is called among peers. */
   readonly podName: string;
+  /** Names what keeps its documents, to clients: who asks which heads it has asks by that. */
+  readonly storageId: string;
   readonly userId: string;
   readonly access: Access;
   /** The only workspace that it may have; undefined: any that its token is for. */
@@ -69,6 +74,10 @@ export class RepoSession implements Peer {
   #socket: RepoSocket | undefined;
   /** What the client calls itself. */
   #peerId: string | undefined;
+  /** Names what keeps its documents; undefined where nothing does. */
+  #storageId: string | undefined;
+  /** The storages whose heads it wants to know. */
+  readonly #subscriptions = new Set<string>();
   #isLeaving = false;
 
   constructor(options: RepoSessionOptions) {
@@ -103,6 +112,8 @@ export class RepoSession implements Peer {
     else if (message.type === 'leave') this.close(1000, '');
     else if (message.type === 'sync' || message.type === 'request') this.#sync(message);
     else if (message.type === 'ephemeral') this.#say(message);
+    else if (message.type === 'remote-subscription-change') this.#subscribe(message);
+    else if (message.type === 'remote-heads-changed') this.#tellHeads(message);
   }
 
   /** It is to go, and is sent nothing more. */
@@ -112,6 +123,18 @@ export class RepoSession implements Peer {
 
   hear(message: EphemeralMessage): void {
     this.#write(message);
+  }
+
+  get wantsHeads(): boolean {
+    return this.#subscriptions.size > 0;
+  }
+
+  wants(storageId: string): boolean {
+    return this.#subscriptions.has(storageId);
+  }
+
+  hearHeads(document: WorkspaceId, newHeads: HeadsByStorage): void {
+    this.#send({ type: 'remote-heads-changed', documentId: document, newHeads });
   }
 
   replaced(): void {
@@ -145,9 +168,10 @@ export class RepoSession implements Peer {
     await Promise.all(openings.map(async (opening) => (await opening)?.close()));
   }
 
-  #join({ senderId, supportedProtocolVersions }: Extract<ClientMessage, { type: 'join' }>): void {
+  #join({ senderId, supportedProtocolVersions, peerMetadata }: Extract<ClientMessage, { type: 'join' }>): void {
     const isFirst = this.#peerId === undefined;
     this.#peerId = senderId;
+    this.#storageId = peerMetadata?.storageId;
     if (!supportedProtocolVersions.includes(PROTOCOL_VERSION)) {
       this.#send({ type: 'error', message: `this server speaks version ${PROTOCOL_VERSION} of the protocol` });
       this.close(1000, 'no common version of the protocol');
@@ -155,8 +179,8 @@ export class RepoSession implements Peer {
     }
     if (isFirst && this.name !== undefined) this.#options.peers.join(this.name, this);
     // It keeps what it is given: a client need not look elsewhere.
-    const peerMetadata = { isEphemeral: false, storageId: this.#options.podName };
-    this.#send({ type: 'peer', peerMetadata, selectedProtocolVersion: PROTOCOL_VERSION });
+    const own = { isEphemeral: false, storageId: this.#options.storageId };
+    this.#send({ type: 'peer', peerMetadata: own, selectedProtocolVersion: PROTOCOL_VERSION });
   }
 
   #sync({ type, documentId, data }: Extract<ClientMessage, { type: 'sync' | 'request' }>): void {
@@ -208,7 +232,7 @@ export class RepoSession implements Peer {
   }
 
   #documentOf(id: WorkspaceId, workspace: Workspace): OpenDocument {
-    const { access, userId, pacing, historyWork, submitted, rejected, failed } = this.#options;
+    const { access, userId, pacing, historyWork, peers, submitted, rejected, failed } = this.#options;
     return new OpenDocument(workspace, pacing, {
       author: { userId, scopes: access.scopes, claims: access.claims },
       mayWrite: () => access.scopes.has('write') && workspace.state.settings.read_only !== true,
@@ -225,6 +249,10 @@ export class RepoSession implements Peer {
         rejected('bad_request');
         this.close(CLOSE.badFrames, why);
       },
+      has: (heads) => {
+        const storageId = this.#storageId;
+        if (storageId !== undefined && this.#isOther(storageId)) peers.confirmHeads(id, storageId, heads, this);
+      },
       changes: (count, bytes) => {
         submitted(id, count, bytes);
         const now = this.#options.now();
@@ -240,6 +268,32 @@ export class RepoSession implements Peer {
     }
     const id = this.#permitted(message.documentId);
     if (id !== undefined && this.#documents.has(id)) this.#options.peers.say(id, message, this);
+  }
+
+  #subscribe({ add = [], remove = [] }: Extract<ClientMessage, { type: 'remote-subscription-change' }>): void {
+    for (const storageId of remove) this.#subscriptions.delete(storageId);
+    // Of itself it is told by what it is sent.
+    const added = new Set(add.filter((storageId) => this.#isOther(storageId) && !this.#subscriptions.has(storageId)));
+    if (this.#subscriptions.size + added.size > MAX_SUBSCRIPTIONS) {
+      this.#options.rejected('quota_exceeded');
+      this.#send({ type: 'error', message: `a connection is told the heads of at most ${MAX_SUBSCRIPTIONS} storages` });
+      return;
+    }
+    if (added.size === 0) return;
+    for (const storageId of added) this.#subscriptions.add(storageId);
+    for (const document of this.#documents.keys()) this.#options.peers.askHeads(document, added, this);
+  }
+
+  #tellHeads({ documentId, newHeads }: Extract<ClientMessage, { type: 'remote-heads-changed' }>): void {
+    const id = this.#permitted(documentId);
+    if (id === undefined) return;
+    const others = new Map([...newHeads].filter(([storageId]) => this.#isOther(storageId)));
+    this.#options.peers.tellHeads(id, others, this);
+  }
+
+  /** What this server has, nobody else can say. */
+  #isOther(storageId: string): boolean {
+    return storageId !== this.#options.storageId;
   }
 
   /** The workspace of a document, where the client may have it. */

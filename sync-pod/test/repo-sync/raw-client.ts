@@ -30,8 +30,8 @@ export class RawClient {
     return client;
   }
 
-  static async joined(pod: Pod, senderId = 'raw', sub = 'alice'): Promise<RawClient> {
-    const client = await RawClient.connect(pod, { sub });
+  static async joined(pod: Pod, senderId = 'raw', sub = 'alice', claims: object = {}): Promise<RawClient> {
+    const client = await RawClient.connect(pod, { sub, ...claims });
     client.send({ type: 'join', senderId, peerMetadata: {}, supportedProtocolVersions: ['1'] });
     await client.hears('peer');
     return client;

@@ -1,4 +1,4 @@
-import { type PeerId, Repo } from '@automerge/automerge-repo';
+import { type PeerId, Repo, type StorageAdapterInterface } from '@automerge/automerge-repo';
 import { WebSocketClientAdapter } from '@automerge/automerge-repo-network-websocket';
 import { WebSocket } from 'ws';
 import { type Pod, token, until } from '../pod.ts';
@@ -9,6 +9,10 @@ interface ClientOptions {
   readonly claims?: Record<string, unknown>;
   readonly path?: string;
   readonly peerId?: string;
+  /** Where it keeps its documents; they are in memory alone where that is unset. */
+  readonly storage?: StorageAdapterInterface;
+  /** It asks which heads others have. */
+  readonly gossips?: boolean;
 }
 
 /** In Node it throws errors where nobody can catch them: of a socket that it has given up, and others; it tries again all the same. */
@@ -26,17 +30,20 @@ export class StockClient {
   readonly repo: Repo;
   readonly #adapter: WebSocketClientAdapter;
 
-  private constructor(url: string, peerId: string | undefined) {
+  private constructor(url: string, { peerId, storage, gossips = false }: ClientOptions) {
     this.#adapter = new QuietAdapter(url, RETRY_MS);
     this.repo = new Repo({
       network: [this.#adapter],
+      enableRemoteHeadsGossiping: gossips,
+      ...(storage !== undefined && { storage }),
       ...(peerId !== undefined && { peerId: peerId as PeerId }),
     });
   }
 
-  static async connect(pod: Pod, { claims, path = '/v1/repo', peerId }: ClientOptions = {}): Promise<StockClient> {
+  static async connect(pod: Pod, options: ClientOptions = {}): Promise<StockClient> {
+    const { claims, path = '/v1/repo' } = options;
     const url = `${pod.url(path).replace('http', 'ws')}?token=${await token(claims)}`;
-    const client = new StockClient(url, peerId);
+    const client = new StockClient(url, options);
     await client.repo.networkSubsystem.whenReady();
     return client;
   }
