@@ -52,6 +52,7 @@ export async function warmUp(
         dismiss: () => {},
       },
       updated: undefined,
+      deleted: () => undefined,
       documents: new Documents(Number.MAX_SAFE_INTEGER),
       failed: (_, error) => {
         throw error;

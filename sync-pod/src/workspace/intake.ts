@@ -98,8 +98,9 @@ export class Intake {
   /** @returns false where it is of another kind */
   #takeSmall(absorption: Absorption, bytes: Uint8Array): boolean {
     const envelope = decodeEnvelope(bytes);
-    const { epoch, strategy } = this.#target.state;
+    const { epoch, strategy, isUnreadable } = this.#target.state;
     if (envelope.epoch < epoch) return true; // of what has been deleted
+    if (isUnreadable && envelope.epoch === epoch) return true; // or is to be
     if (envelope.epoch > epoch || envelope.kind !== strategy.name) return false;
     return absorption.takeNow(envelope, bytes);
   }
@@ -112,7 +113,7 @@ export class Intake {
     if (envelope.epoch > state.epoch) {
       if (envelope.kind === DELETION_KIND) taken();
       await change(deletion(id, state, envelope.epoch));
-    } else if (envelope.epoch < state.epoch || envelope.kind === DELETION_KIND) taken();
+    } else if (envelope.epoch < state.epoch || envelope.kind === DELETION_KIND || state.isUnreadable) taken();
     else if (envelope.kind === SETTINGS_KIND) {
       taken();
       await change(settingsRecord(id, state, envelope, bytes));

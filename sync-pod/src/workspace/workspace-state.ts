@@ -47,6 +47,8 @@ export class WorkspaceState {
   tailWeight = 0;
   /** It is being deleted: no snapshot may be made of it any more. */
   isEnding = false;
+  /** What is stored cannot be read, and is not in: it is as much as it takes to delete it. */
+  isUnreadable = false;
 
   constructor(options: StateOptions) {
     this.#options = options;
@@ -119,6 +121,18 @@ export class WorkspaceState {
     }
     this.strategy.settle(); // nobody is here yet to be told
     this.strategy.configure(this.settings);
+  }
+
+  /** Takes in what it takes to delete what cannot be read; the state must be new. */
+  async readOutline(workspace: WorkspaceId, source: Source): Promise<void> {
+    this.isUnreadable = true;
+    const bytes = await source.manifest(workspace);
+    if (bytes !== undefined) {
+      const { epoch, position } = decodeManifest(bytes);
+      this.#setEpoch(epoch);
+      this.position = position;
+    }
+    for await (const { position } of source.records(workspace, this.position)) this.position = position;
   }
 
   /** The record is part of what is stored. */

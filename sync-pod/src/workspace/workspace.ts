@@ -7,6 +7,7 @@ import type { LogEntry, Write } from '../storage/shard.ts';
 import { AutomergeStrategy } from '../strategy/automerge/automerge-strategy.ts';
 import type { HistoryWork } from '../strategy/history.ts';
 import type { Author, Plan, Strategy } from '../strategy/strategy.ts';
+import { UnreadableError } from '../strategy/unreadable-error.ts';
 import type { Absorption } from './absorption.ts';
 import { announcementOf, announceTurn, SYSTEM_USER } from './announcement.ts';
 import type { Broadcaster } from './broadcaster.ts';
@@ -63,6 +64,8 @@ interface Edge {
   readonly broadcaster: Broadcaster;
   /** Told of each commit of this pod that had an effect, where somebody wants to know. */
   readonly updated: ((workspace: WorkspaceId, update: Update) => void) | undefined;
+  /** It has been deleted, here or elsewhere. */
+  readonly deleted: (workspace: WorkspaceId) => void;
   /** Something that should not happen has happened to it. */
   readonly failed: (workspace: WorkspaceId, error: unknown) => void;
   /** Asks for a turn of the commit loop. */
@@ -153,9 +156,9 @@ export class Workspace implements Committer, DocumentHolder {
     return isAtRest && isDone && !this.#isUntidy && this.#waiting.length === 0 && this.#deliveries.isEmpty;
   }
 
-  /** A write has failed: what is on disk may differ from what is in memory until `resume`. */
+  /** A write has failed: what is on disk may differ from what is in memory until `resume`. Or it cannot be read. */
   get isDown(): boolean {
-    return this.#turns.isDown;
+    return this.#turns.isDown || this.#state.isUnreadable;
   }
 
   /** The last message that this cluster published whose effect is here, or will be at once. */
@@ -181,7 +184,7 @@ export class Workspace implements Committer, DocumentHolder {
   async catchUp(): Promise<void> {
     this.#replica?.resume();
     await this.#replica?.inbox.catchUp();
-    if (this.isDown || (this.#replica?.inbox.isEmpty !== false && this.#turns.isAtRest)) return;
+    if (this.#turns.isDown || (this.#replica?.inbox.isEmpty !== false && this.#turns.isAtRest)) return;
     await this.#turns.quiet();
   }
 
@@ -270,6 +273,7 @@ export class Workspace implements Committer, DocumentHolder {
   /** Resolves when the settings are durable and in force. */
   configure(settings: WorkspaceSettings): Promise<Outcome> {
     const { home } = this.#edge;
+    if (this.#state.isUnreadable) return Promise.resolve(UNAVAILABLE);
     if (home === undefined) return this.#control((state) => planSettings(this.id, state, settings, this.#edge.now()));
     const isHere = () => isDeepStrictEqual(this.#state.settings, settings);
     return this.#controlAtHome(() => home.configure(this.id, settings), isHere);
@@ -336,6 +340,7 @@ export class Workspace implements Committer, DocumentHolder {
     const { strategy } = this;
     if (!(strategy instanceof AutomergeStrategy)) return undefined;
     if (strategy.fault !== undefined) throw strategy.fault;
+    if (this.#state.isUnreadable) throw new UnreadableError('what is stored of it cannot be read');
     if (strategy.isComplete) {
       this.#edge.documents.used(this);
       return strategy;
@@ -644,7 +649,7 @@ export class Workspace implements Committer, DocumentHolder {
 
   #control(plan: PlanControl): Promise<Outcome> {
     return new Promise((settle) => {
-      if (this.isDown || this.#replica?.isConnected === false) {
+      if (this.#turns.isDown || this.#replica?.isConnected === false) {
         settle(UNAVAILABLE);
         return;
       }
@@ -694,7 +699,10 @@ export class Workspace implements Committer, DocumentHolder {
     this.#wholes = new Wholes(strategy);
     this.#changed();
     if (state.epoch !== epochBefore || strategy.name !== before.name) {
-      if (state.epoch !== epochBefore) this.#replica?.outbox.clear();
+      if (state.epoch !== epochBefore) {
+        this.#replica?.outbox.clear();
+        this.#edge.deleted(this.id);
+      }
       this.#published();
       this.#dismissAll(state.epoch !== epochBefore);
       return;

@@ -210,6 +210,36 @@ export class Workspaces {
     throw new QuarantinedError();
   }
 
+  /** As `acquire`, of one that is quarantined: it can be deleted, and takes nothing else. */
+  async #acquireUnreadable(id: WorkspaceId): Promise<Workspace> {
+    const slot = this.#open.get(id) ?? {
+      opening: this.#outline(id).then((stored) => this.#begin(id, stored)),
+      workspace: undefined,
+      users: 0,
+      idleSince: 0,
+    };
+    this.#open.set(id, slot);
+    slot.users += 1;
+    this.#idle.delete(id);
+    try {
+      slot.workspace = await slot.opening;
+      await this.#strip(slot.workspace);
+    } catch (error) {
+      if (slot.workspace !== undefined) this.release(id);
+      else if (this.#open.get(id) === slot) this.#open.delete(id);
+      throw error;
+    }
+    return slot.workspace;
+  }
+
+  /** Leaves of a workspace that is quarantined what can be deleted, here or by another pod. */
+  async #strip(workspace: Workspace): Promise<void> {
+    const isToBe = () => this.#quarantine.has(workspace.id) && !workspace.state.isUnreadable;
+    if (!isToBe()) return;
+    const stored = await this.#outline(workspace.id);
+    if (isToBe() && this.#open.get(workspace.id)?.workspace === workspace) workspace.resume(stored);
+  }
+
   /** Keeps a workspace open for as long as `work` takes. @throws as `acquire` */
   async use<T>(id: WorkspaceId, work: (workspace: Workspace) => T | Promise<T>): Promise<T> {
     return this.#with(await this.acquire(id), work);
@@ -265,9 +295,14 @@ export class Workspaces {
     return this.use(id, (workspace) => workspace.configure(settings));
   }
 
-  /** As `Workspace.delete`. @throws ShardDownError */
-  delete(id: WorkspaceId): Promise<Outcome> {
-    return this.use(id, (workspace) => workspace.delete());
+  /** As `Workspace.delete`, also of one that cannot be read. @throws ShardDownError, StreamUnavailableError */
+  async delete(id: WorkspaceId): Promise<Outcome> {
+    try {
+      return await this.use(id, (workspace) => workspace.delete());
+    } catch (error) {
+      if (!(error instanceof QuarantinedError)) throw error;
+      return this.#with(await this.#acquireUnreadable(id), (workspace) => workspace.delete());
+    }
   }
 
   /** The stream can be reached: every open workspace takes in what it missed, and those are opened that have something for it. */
@@ -381,9 +416,15 @@ export class Workspaces {
   }
 
   async #load(id: WorkspaceId): Promise<Workspace> {
+    const workspace = await this.#begin(id, await this.#readable(id));
+    if (!workspace.state.isUnreadable) return workspace;
+    workspace.close();
+    throw new QuarantinedError();
+  }
+
+  async #begin(id: WorkspaceId, stored: Stored): Promise<Workspace> {
     const { broadcaster, now, compactFromBytes, limits, historyWork, replication, home, onUpdated } = this.#options;
     const { loop } = this.#slotOf(id);
-    const stored = await this.#readable(id);
     const workspace = new Workspace(id, stored, {
       broadcaster,
       now,
@@ -394,6 +435,7 @@ export class Workspaces {
       replication,
       home,
       updated: onUpdated,
+      deleted: (one) => this.#quarantine.delete(one),
       failed: (one, error) => this.#failed(one, error),
       schedule: (one) => loop.schedule(one),
       compact: (one) => this.#compact(one),
@@ -412,7 +454,7 @@ export class Workspaces {
     return workspace;
   }
 
-  /** As `#read`. @throws QuarantinedError */
+  /** As `#read`; or an outline, where it may have been deleted elsewhere. @throws QuarantinedError */
   async #readable(id: WorkspaceId): Promise<Stored> {
     try {
       const stored = await this.#read(id);
@@ -421,8 +463,27 @@ export class Workspaces {
     } catch (error) {
       if (isPassingError(error)) throw error;
       this.#quarantine.add(id, error);
-      throw new QuarantinedError();
+      if (this.#options.replication === undefined) throw new QuarantinedError();
+      return this.#outline(id);
     }
+  }
+
+  /** As much as it takes to delete a workspace that cannot be read. */
+  async #outline(id: WorkspaceId): Promise<Stored> {
+    const { shard } = this.#slotOf(id);
+    const state = this.#newState();
+    await state.readOutline(id, shard);
+    const bytes = await shard.checkpoint(id);
+    const checkpoint = bytes === undefined ? NO_CHECKPOINT : decodeCheckpoint(bytes);
+    return { state, checkpoint, unpublished: [], isMarked: false };
+  }
+
+  #newState(): WorkspaceState {
+    return new WorkspaceState({
+      ...this.#options.state,
+      sourceOf: (one) => this.#slotOf(one).shard,
+      pack: this.#options.historyWork.pack.bind(this.#options.historyWork),
+    });
   }
 
   #failed(id: WorkspaceId, error: unknown): void {
@@ -432,15 +493,16 @@ export class Workspaces {
     }
     this.#quarantine.add(id, error);
     this.#options.broadcaster.dismiss(id, CLOSE.restart, JSON.stringify({ retry_after_ms: 0 }));
+    const workspace = this.#open.get(id)?.workspace;
+    if (workspace === undefined) return;
+    this.#strip(workspace).catch((failure: unknown) => {
+      if (!isPassingError(failure)) this.#options.onFailed(id, failure);
+    });
   }
 
   async #read(id: WorkspaceId): Promise<Stored> {
     const { shard } = this.#slotOf(id);
-    const state = new WorkspaceState({
-      ...this.#options.state,
-      sourceOf: (one) => this.#slotOf(one).shard,
-      pack: this.#options.historyWork.pack.bind(this.#options.historyWork),
-    });
+    const state = this.#newState();
     await state.read(id, shard);
     if (this.#options.replication === undefined) {
       return { state, checkpoint: NO_CHECKPOINT, unpublished: [], isMarked: false };

@@ -53,6 +53,27 @@ async function expectServes(pod: Pod): Promise<void> {
   client.close();
 }
 
+/** An admin deletes it, and it is as if nothing had been there: on all pods, for clients of both protocols. */
+async function expectDeletable(pods: readonly Pod[], document: DocumentId): Promise<void> {
+  const [pod] = pods;
+  if (pod === undefined) throw new Error('there is a pod');
+  expect(await pod.request('DELETE', `/v1/workspaces/${document}`)).toMatchObject({ status: 200 });
+  for (const one of pods) {
+    await until(async () => (await one.metric(GAUGE)) === 0);
+    expect((await one.read(document)).data).toEqual({});
+  }
+  const stock = await StockClient.connect(pod);
+  const raw = await RawClient.joined(pod, 'again');
+  raw.sync(document, bringing(getAllChanges(BASE), getHeads(BASE)));
+  for (const one of pods) await until(async () => (await one.read(document)).data.text === 'abc');
+  const url = stringifyAutomergeUrl({ documentId: document });
+  expect((await stock.repo.find<{ text: string }>(url)).doc()).toEqual({ text: 'abc' });
+  await (await pod.connect(document)).set('k', 1);
+  for (const one of pods) await until(async () => (await one.read(document)).data.k === 1);
+  raw.close();
+  await stock.end();
+}
+
 describe('a document that cannot be loaded is quarantined', () => {
   let pod: Pod;
   let cluster: Cluster | undefined;
@@ -84,6 +105,10 @@ describe('a document that cannot be loaded is quarantined', () => {
     await pod.restart();
     await expectQuarantined(pod, document);
     await expectServes(pod);
+    await expectDeletable([pod], document);
+    await pod.end('SIGKILL');
+    await pod.restart();
+    expect((await pod.read(document)).data).toEqual({ text: 'abc', k: 1 });
   });
 
   test('when its log is corrupt', async () => {
@@ -102,6 +127,22 @@ describe('a document that cannot be loaded is quarantined', () => {
     await pod.restart();
     await expectQuarantined(pod, document);
     await expectServes(pod);
+    await expectDeletable([pod], document);
+  });
+
+  test('while clients are there can be deleted, by an admin alone', async () => {
+    pod = await Pod.start({ env: { ...env, PORT: await freePort() } });
+    const document = newId();
+    const client = await RawClient.joined(pod);
+    client.sync(document, bringing(getAllChanges(BASE), getHeads(BASE)));
+    await until(async () => (await pod.read(document)).data.text === 'abc');
+    const json = await pod.connect(document);
+    client.sync(document, bringing([poison()], []));
+    await json.closed();
+    const claims = { scopes: ['write'] };
+    expect(await pod.request('DELETE', `/v1/workspaces/${document}`, { claims })).toMatchObject({ status: 403 });
+    await expectDeletable([pod], document);
+    client.close();
   });
 
   test('on all pods that have it open', async () => {
@@ -117,6 +158,28 @@ describe('a document that cannot be loaded is quarantined', () => {
       await expectQuarantined(one, document);
       await expectServes(one);
     }
+    await expectDeletable(cluster.pods, document);
+    client.close();
+  });
+
+  test('and deleted on a pod that was away meanwhile', async () => {
+    cluster = await Cluster.start({ pods: 2, env });
+    const document = newId();
+    const [here, away] = [cluster.pod(0), cluster.pod(1)];
+    const client = await RawClient.joined(here);
+    client.sync(document, bringing(getAllChanges(BASE), getHeads(BASE)));
+    const json = await away.connect(document);
+    await until(async () => (await away.read(document)).data.text === 'abc');
+    client.sync(document, bringing([poison()], []));
+    await json.closed();
+    await away.end('SIGKILL');
+    expect(await here.request('DELETE', `/v1/workspaces/${document}`)).toMatchObject({ status: 200 });
+    await away.restart();
+    await cluster.ready(away);
+    expect((await away.read(document)).data).toEqual({});
+    expect(await away.metric(GAUGE)).toBe(0);
+    await (await away.connect(document)).set('k', 1);
+    expect((await cluster.agreed(document)).data).toEqual({ k: 1 });
     client.close();
   });
 });
