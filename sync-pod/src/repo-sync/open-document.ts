@@ -226,7 +226,7 @@ export class OpenDocument implements Participant {
       }
       const summaries = await strategy.summarize(changes);
       await this.#workspace.whole(); // it may have been dropped meanwhile
-      const problem = strategy.judge(summaries);
+      const problem = strategy.judge(summaries, changes);
       if (typeof problem === 'string') return problem;
       if (problem === null) {
         this.#edge.interrupted();

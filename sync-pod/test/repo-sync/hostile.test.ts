@@ -75,6 +75,10 @@ describe('what no stock client sends', () => {
       'a change with a number that cannot be read',
       () => bringing(getAllChanges(from({ number: 2 ** 60 })), getHeads(from({ number: 2 ** 60 }))),
     ],
+    [
+      'an op that replaces one of another key',
+      () => bringing([...getAllChanges(BASE), oddChange({ deps: getHeads(BASE) }, { ...SET, pred: [`1@${ONE}`] })], []),
+    ],
     ['a key that is none', () => bringing(getAllChanges(from({ '': 1 })), [])],
     ['a key that is too long', () => bringing(getAllChanges(from({ ['k'.repeat(257)]: 1 })), [])],
     [

@@ -71,10 +71,10 @@ export function bringing(changes: Uint8Array[], heads: string[]): Uint8Array {
   return encodeSyncMessage({ heads, need: [], have: [], changes });
 }
 
-/** A change of one op as no library makes it: the library's own types know only those that one does. */
-export function oddChange(header: object, op: object): Uint8Array {
+/** A change as no library makes it: the library's own types know only those that one does. */
+export function oddChange(header: object, ...ops: object[]): Uint8Array {
   const usual = { actor: '22'.repeat(16), author: null, seq: 1, startOp: 20, time: 0, message: null };
-  return encodeChange({ ...usual, ...header, ops: [op] } as Parameters<typeof encodeChange>[0]);
+  return encodeChange({ ...usual, ...header, ops } as Parameters<typeof encodeChange>[0]);
 }
 
 /** A document that nobody has. */

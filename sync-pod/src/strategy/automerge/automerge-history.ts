@@ -5,7 +5,8 @@ import { Authors } from './authors.ts';
 import { authorsOf } from './authorship.ts';
 import { AutomergeStrategy } from './automerge-strategy.ts';
 import { decodeWrites } from './change.ts';
-import { actorAndSeq, changeHash, cutChunks, isChange, isUncompressed } from './change-header.ts';
+import { hashOf } from './change-hash.ts';
+import { actorAndSeq, cutChunks, isChange } from './change-header.ts';
 import { heavyWork } from './heavy-work.ts';
 import { decodeStateChunk } from './state-chunks.ts';
 
@@ -125,9 +126,4 @@ function changesOf({ packed, rest }: StoredHistory): Uint8Array[] {
   backend.free();
   // What waits for changes that have not come stands behind the document; the library would not give it back.
   return [...before, ...chunks.filter(isChange), ...cutChunks(rest)];
-}
-
-function hashOf(change: Uint8Array): string {
-  // The hash is that of the uncompressed change, which only the library makes of a compressed one.
-  return isUncompressed(change) ? changeHash(change) : decodeChange(change).hash;
 }

@@ -23,13 +23,14 @@ import { authorsText } from './authorship.ts';
 import { type DecodedWrites, decodeWrites, encodeWrites, opCount, type RootWrite } from './change.ts';
 import type { ChangeHeader } from './change-draft.ts';
 import { actorAndSeq } from './change-header.ts';
-import { Judgement } from './change-judge.ts';
+import { Judgement, MISPLACED } from './change-judge.ts';
 import { type ChangeSummary, summaryOf } from './change-summary.ts';
 import { HEAVY_OPS, isHeavy } from './change-weight.ts';
 import { type Arrived, DocumentRegisters } from './document-registers.ts';
 import { Frontier } from './frontier.ts';
 import type { HeavyWork } from './heavy-work.ts';
 import { RecentChanges } from './recent-changes.ts';
+import { RecentPlaces } from './recent-places.ts';
 import { decodeStateChunk, type Entry, encodeState, idOf, type Register } from './state-chunks.ts';
 
 interface AutomergePlan extends Plan {
@@ -63,6 +64,8 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
   #document: DocumentRegisters | undefined;
   /** What has come since there was the whole document for the first time. */
   #recent: RecentChanges | undefined;
+  /** Of the ops of changes that clients brought. */
+  readonly #recentPlaces = new RecentPlaces();
   /** As of the last snapshot, where there is no document. */
   #isPartial = false;
   /** Keys that the document has changed, and nobody has been told of. */
@@ -108,10 +111,11 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
 
   /**
    * Looks at changes that a client brings, before any of them is taken in.
+   * @param summaries what they say
    * @returns what is wrong with them, in words for who made the client; null: they cannot be judged, for something is missing
    * @throws UnreadableError
    */
-  judge(changes: readonly ChangeSummary[]): string | undefined | null {
+  judge(summaries: readonly ChangeSummary[], changes: readonly Uint8Array[]): string | undefined | null {
     return this.#consult((document) => {
       const judgement = new Judgement({
         actor: this.#actor,
@@ -120,13 +124,23 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
         has: (hash) => this.isRecent(hash) || document.has(hash),
         mayHave: (hash) => document.mayHave(hash),
         objectOf: (id) => document.objectOf(id),
+        recentPlaceOf: (id) => this.#recentPlaces.of(id),
+        hasValue: (object, key, id) => this.#isRootValue(object, key, id) || document.hasValue(object, key, id),
       });
-      for (const summary of changes) {
+      for (const summary of summaries) {
         const problem = judgement.judge(summary);
         if (problem !== undefined) return problem;
       }
+      const { doubtful } = judgement;
+      if (doubtful.size > 0 && !document.keepsWhole(changes, doubtful)) return MISPLACED;
+      for (const { replacements } of summaries) this.#recentPlaces.add(replacements);
       return undefined;
     });
+  }
+
+  /** As it was when the document was last looked at. */
+  #isRootValue(object: string, key: string, id: string): boolean {
+    return object === '_root' && this.#registers.get(key)?.entries.some((entry) => idOf(entry) === id) === true;
   }
 
   /** A peer of Automerge's sync protocol says what it has. The changes that it brings along must be in. @throws where the message is none */

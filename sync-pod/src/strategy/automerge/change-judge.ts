@@ -23,7 +23,14 @@ export interface Known {
   mayHave(hash: string): boolean;
   /** Undefined where there is none. */
   objectOf(id: string): KnownObject | undefined;
+  /** Where an op writes, as a change that was looked at not long ago has said; undefined: who knows? */
+  recentPlaceOf(id: string): string | undefined;
+  /** Whether a key has a value that this op has written; false where it is not known without looking far. */
+  hasValue(object: string, key: string, id: string): boolean;
 }
+
+/** What is wrong where an op of a change replaces what is not where it writes. */
+export const MISPLACED = 'a change replaces an op that is not where it writes';
 
 /** Looks at changes that a client brings together, one after the other, before any of them is taken in. */
 export class Judgement {
@@ -32,9 +39,17 @@ export class Judgement {
   /** Those that have been looked at: they will be in. */
   readonly #hashes = new Set<string>();
   readonly #actors = new Map<string, { seq: number; nextOp: number }>();
+  /** Where those that have been looked at write, by the ids of their ops. */
+  readonly #places = new Map<string, string>();
+  readonly #doubtful = new Set<string>();
 
   constructor(known: Known) {
     this.#known = known;
+  }
+
+  /** Of those that have been looked at: whether all that they replace is where they say only the library can tell. */
+  get doubtful(): ReadonlySet<string> {
+    return this.#doubtful;
   }
 
   /**
@@ -46,7 +61,8 @@ export class Judgement {
     const isIn = seq <= this.#known.seq(actor);
     if (isIn && !this.#known.mayHave(hash)) return 'a change has the actor and number of another one';
     if (!isIn && actor === this.#known.actor) return 'a change says that the server made it';
-    const problem = (isIn ? undefined : this.#placeProblem(change)) ?? this.#objectProblem(change);
+    const newProblem = isIn ? undefined : (this.#placeProblem(change) ?? this.#replacementProblem(change));
+    const problem = newProblem ?? this.#objectProblem(change);
     if (problem !== undefined) return problem;
     this.#hashes.add(hash);
     if (!isIn) this.#actors.set(actor, { seq, nextOp: change.startOp + change.opCount });
@@ -64,6 +80,25 @@ export class Judgement {
       return counter >= startOp || counter >= (this.#actors.get(of)?.nextOp ?? this.#known.nextOp(of));
     });
     return unknown === undefined ? undefined : 'a change names an op that is not there';
+  }
+
+  /** What an op replaces is to be where it writes itself: the library takes in anything, and has another document after a restart. */
+  #replacementProblem({ hash, replacements }: ChangeSummary): string | undefined {
+    const { written, replaced, isOdd } = replacements;
+    if (isOdd) return MISPLACED;
+    for (const { id, object, key, place } of replaced) {
+      const at = this.#places.get(id);
+      if (at !== undefined && at !== place) return MISPLACED;
+      if (
+        at === place ||
+        this.#known.recentPlaceOf(id) === place ||
+        (key !== undefined && this.#known.hasValue(object, key, id))
+      )
+        continue;
+      this.#doubtful.add(hash);
+    }
+    for (const [id, place] of written) this.#places.set(id, place);
+    return undefined;
   }
 
   #objectProblem({ rootKeys, made, uses }: ChangeSummary): string | undefined | null {

@@ -1,5 +1,6 @@
 import { type DecodedChange, decodeChange } from '@automerge/automerge';
 import { checkWeight } from './change-weight.ts';
+import { type Replacements, replacementsOf } from './replaced-ops.ts';
 
 /** An object, as the ops of a change use it. */
 export interface ObjectUse {
@@ -20,6 +21,7 @@ export interface ChangeSummary extends Pick<DecodedChange, 'actor' | 'seq' | 'ha
   readonly uses: readonly ObjectUse[];
   /** Those that its ops name and are not its own, before them. */
   readonly named: readonly string[];
+  readonly replacements: Replacements;
 }
 
 type DecodedOp = DecodedChange['ops'][number] & { key?: string; elemId?: string };
@@ -62,6 +64,7 @@ export function summaryOf(change: Uint8Array): ChangeSummary {
     made,
     uses: [...uses.values()],
     named: [...named],
+    replacements: replacementsOf(ops, startOp, actor),
   };
 }
 

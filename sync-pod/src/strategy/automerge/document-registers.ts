@@ -142,6 +142,16 @@ export class DocumentRegisters {
     return count >= MOST_PENDING || bytes >= MOST_PENDING_BYTES;
   }
 
+  /** As `AutomergeDocument.hasValue`. */
+  hasValue(object: string, key: string, id: string): boolean {
+    return this.#document.hasValue(object, key, id);
+  }
+
+  /** As `AutomergeDocument.keepsWhole`. */
+  keepsWhole(changes: readonly Uint8Array[], hashes: ReadonlySet<string>): boolean {
+    return this.#document.keepsWhole(changes, hashes);
+  }
+
   hear(peer: SyncState, message: Uint8Array): SyncState {
     return this.#document.hear(peer, message);
   }

@@ -8,6 +8,7 @@ import {
   type SyncState,
 } from '@automerge/automerge';
 import { UnreadableError } from '../unreadable-error.ts';
+import { hashOf } from './change-hash.ts';
 import type { KnownObject } from './change-judge.ts';
 
 /** A value of a key of the root map, with the op that wrote it. */
@@ -96,6 +97,38 @@ export class AutomergeDocument {
     this.#catchUp();
     const info = this.#infoOf(object);
     return info && { depth: info.path?.length ?? 0, isSequence: info.type === 'list' || info.type === 'text' };
+  }
+
+  /** Whether a key of a map has a value that this op has written. */
+  hasValue(object: string, key: string, id: string): boolean {
+    this.#catchUp();
+    try {
+      return this.#handle.getAll(object, key).some((found) => found.at(-1) === id);
+    } catch {
+      return false; // there is no such map
+    }
+  }
+
+  /**
+   * Whether these changes, once taken in, would be given back as they came: the library does not check whether what an op replaces is
+   * where it writes, and keeps only what fits. It is tried on a copy, which takes about a millisecond for 20,000 changes.
+   * @param hashes of those that are in doubt
+   */
+  keepsWhole(changes: readonly Uint8Array[], hashes: ReadonlySet<string>): boolean {
+    this.#catchUp();
+    const copy = this.#handle.fork();
+    try {
+      copy.loadIncremental(Buffer.concat(changes));
+      return [...hashes].every((hash) => {
+        const kept = copy.getChangeByHash(hash);
+        // One that waits for others says nothing yet.
+        return kept === null || hashOf(kept) === hash;
+      });
+    } catch {
+      return false; // the library tells it by a panic
+    } finally {
+      copy.free();
+    }
   }
 
   /** Takes in what a peer says of what it has. The changes that it brings along must be in. @throws where the message is none */
