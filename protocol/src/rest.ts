@@ -11,9 +11,18 @@ export const postOpsAnswer = ackFrame.omit({ type: true });
 export const workspaceAnswer = z.object({ data: z.record(z.string(), json), heads: z.array(z.string()) });
 export const presenceAnswer = z.array(presenceEntry);
 
+const user_id = z.string().nullable();
+/** Where inside the value of a key: keys of maps, and indexes of lists and of UTF-16 units of texts, as they were after the op. */
+const path = z.array(z.union([z.string(), z.int()]));
+const inside = { key: z.string(), path, user_id };
 const writtenOp = z.union([
-  z.object({ key: z.string(), value: json, user_id: z.string().nullable() }),
-  z.object({ key: z.string(), deleted: z.literal(true), user_id: z.string().nullable() }),
+  z.object({ ...inside, put: json }),
+  z.object({ ...inside, insert: z.union([z.string(), z.array(json)]) }),
+  z.object({ ...inside, remove: z.int() }),
+  z.object({ ...inside, increment: z.number() }),
+  z.object({ ...inside, mark: z.object({ name: z.string(), value: json, length: z.int() }) }),
+  z.object({ key: z.string(), value: json, user_id }),
+  z.object({ key: z.string(), deleted: z.literal(true), user_id }),
 ]);
 /** One commit of a workspace. */
 export const historyEntry = z.object({
@@ -27,6 +36,8 @@ export const historyEntry = z.object({
   timestamp: z.number(),
   message: z.string().nullable(),
   ops: z.array(writtenOp),
+  /** It did more than `ops` says. */
+  truncated: z.literal(true).optional(),
 });
 export type HistoryEntry = z.infer<typeof historyEntry>;
 /** Newest first. */

@@ -1,7 +1,7 @@
 import type { WorkspaceId } from '@etherply/protocol';
 import type { z } from 'zod';
 import type { Access, Scope } from '../auth/access.ts';
-import type { HistoricRecord } from '../strategy/history.ts';
+import type { Edit, HistoricRecord } from '../strategy/history.ts';
 import { heldText } from '../workspace/frames.ts';
 import type { RequestFacts } from './request.ts';
 
@@ -42,12 +42,28 @@ export type Route = Description &
   );
 
 /** A commit as `GET /v1/history` shows it. */
-export function historyEntryText({ hash, actor, timestamp, message, author, ops }: HistoricRecord): string {
+export function historyEntryText({
+  hash,
+  actor,
+  timestamp,
+  message,
+  author,
+  ops,
+  isTruncated,
+}: HistoricRecord): string {
   const [first] = ops;
   const user = author ?? (ops.every((op) => op.user === first?.user) ? (first?.user ?? null) : null);
   const about = JSON.stringify({ hash, actor, user_id: user, timestamp, message });
-  const writes = ops.map(({ key, json, user: by }) => {
-    return `{"key":${JSON.stringify(key)},${heldText(json)},"user_id":${JSON.stringify(by)}}`;
+  const writes = ops.map((op) => {
+    const what = 'edit' in op ? `"path":${JSON.stringify(op.path)},${editText(op.edit)}` : heldText(op.json);
+    return `{"key":${JSON.stringify(op.key)},${what},"user_id":${JSON.stringify(op.user)}}`;
   });
-  return `${about.slice(0, -1)},"ops":[${writes.join(',')}]}`;
+  const truncated = isTruncated === true ? ',"truncated":true' : '';
+  return `${about.slice(0, -1)},"ops":[${writes.join(',')}]${truncated}}`;
+}
+
+function editText(edit: Edit): string {
+  if ('put' in edit) return `"put":${edit.put}`;
+  if ('insert' in edit) return `"insert":${edit.insert}`;
+  return JSON.stringify(edit).slice(1, -1);
 }

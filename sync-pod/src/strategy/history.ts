@@ -24,9 +24,30 @@ export interface HistoricRecord {
   readonly message: string | null;
   /** By whose connection it came; null where its ops say who, or nobody is known. */
   readonly author: string | null;
-  /** `json` undefined: deleted. `user` null: not known. */
-  readonly ops: readonly { readonly key: string; readonly json: string | undefined; readonly user: string | null }[];
+  readonly ops: readonly HistoricOp[];
+  /** It did more than `ops` says. */
+  readonly isTruncated?: boolean;
 }
+
+/** What was done to a key. `user` null: not known. */
+export type HistoricOp =
+  /** `json` undefined: deleted. */
+  | { readonly key: string; readonly json: string | undefined; readonly user: string | null }
+  /** Inside its value, at a path of keys and indexes. */
+  | {
+      readonly key: string;
+      readonly path: readonly (string | number)[];
+      readonly edit: Edit;
+      readonly user: string | null;
+    };
+
+/** Values are JSON texts: what is put or inserted into a list (an array) or a text (a string). Lengths are in items or UTF-16 units. */
+export type Edit =
+  | { readonly put: string }
+  | { readonly insert: string }
+  | { readonly remove: number }
+  | { readonly increment: number }
+  | { readonly mark: { readonly name: string; readonly value: unknown; readonly length: number } };
 
 /** Which records to show: the `limit` newest, of those before the one named `before` where it is given. */
 export interface Page {

@@ -43,12 +43,18 @@ test('history says whose connections the changes came by, on all pods, after res
   const id = mine.documentId;
   await until(async () => (await cluster.pod(1).read(id)).data.text === '');
   const [created] = await history(cluster.pod(1), id);
-  expect(created).toMatchObject({ user_id: 'alice' });
+  const by = { user_id: 'alice' };
+  expect(created).toMatchObject({ ...by, ops: [{ key: 'text', value: '', ...by }] });
   const theirs = await bob.repo.find<Note>(mine.url);
   for (let n = 0; n < ROUNDS; n += 1) {
     mine.change((doc) => splice(doc, ['text'], 0, 0, 'a'));
     theirs.change((doc) => splice(doc, ['text'], doc.text.length, 0, 'b'));
   }
+  const inserts = async () => {
+    return (await history(cluster.pod(1), id)).flatMap(({ ops }) => ops.filter((op) => 'insert' in op));
+  };
+  await until(async () => (await inserts()).length === 2 * ROUNDS);
+  expect(await inserts()).toContainEqual({ key: 'text', path: [0], insert: 'a', ...by });
   const json = await cluster.pod(0).connect(id);
   await json.set('title', 'by JSON');
   json.close();

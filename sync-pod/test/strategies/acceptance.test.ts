@@ -134,7 +134,7 @@ describe.each(strategyName.options)('%s', (name) => {
     const values: unknown[] = [];
     let before: string | undefined;
     for (let page = replica.page({ limit: 3 }); page?.length; page = replica.page({ limit: 3, before })) {
-      for (const { ops } of page) values.push(ops[0]?.json);
+      for (const { ops } of page) values.push(...ops.map((op) => 'json' in op && op.json));
       before = page.at(-1)?.hash;
     }
     expect(values).toEqual(['6', '5', '4', '3', '2', '1', '0']);

@@ -8,6 +8,7 @@ import { decodeWrites } from './change.ts';
 import { hashOf } from './change-hash.ts';
 import { actorAndSeq, cutChunks, isChange } from './change-header.ts';
 import { heavyWork } from './heavy-work.ts';
+import { HistoricEdits } from './historic-edits.ts';
 import { decodeStateChunk } from './state-chunks.ts';
 
 /** Reads history that is an Automerge document and the changes after it. */
@@ -28,10 +29,13 @@ export const automergeHistory: HistoryReader = {
     const authors = authorsIn(history, changes);
     const end = before === undefined ? changes.length : changes.findIndex((change) => hashOf(change) === before);
     if (end === -1) return null;
-    return changes
-      .slice(Math.max(0, end - limit), end)
-      .reverse()
-      .map((change) => describe(change, authors));
+    const shown = changes.slice(Math.max(0, end - limit), end).reverse();
+    const differ = new HistoricEdits(history);
+    try {
+      return shown.map((change) => describe(change, authors, differ));
+    } finally {
+      differ.free();
+    }
   },
 
   async records(history) {
@@ -101,18 +105,23 @@ function placeOf(change: Uint8Array): { actor: string; seq: number } {
   return actorAndSeq(change) ?? decodeChange(change);
 }
 
-function describe(change: Uint8Array, authors: Authors): HistoricRecord {
-  const { change: header, writes = [] } = decodeWrites(change);
+function describe(change: Uint8Array, authors: Authors, differ: HistoricEdits): HistoricRecord {
+  const { change: header, writes } = decodeWrites(change);
   const { message } = header;
-  const users = authorsOf(message, writes.length);
+  const users = writes && authorsOf(message, writes.length);
   const author = users === undefined ? (authors.of(header.actor, header.seq) ?? null) : null;
+  const { ops, isTruncated } =
+    writes === undefined
+      ? differ.of(header, author)
+      : { ops: writes.map(({ key, json }, i) => ({ key, json, user: users?.[i] ?? author })), isTruncated: false };
   return {
     hash: header.hash,
     actor: header.actor,
     timestamp: header.time * 1_000_000,
     message: users === undefined ? message : null,
     author,
-    ops: writes.map(({ key, json }, i) => ({ key, json, user: users?.[i] ?? author })),
+    ops,
+    isTruncated,
   };
 }
 

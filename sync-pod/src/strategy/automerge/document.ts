@@ -1,5 +1,4 @@
 import {
-  Counter,
   type Doc,
   generateSyncMessage,
   getBackend,
@@ -10,6 +9,7 @@ import {
 import { UnreadableError } from '../unreadable-error.ts';
 import { hashOf } from './change-hash.ts';
 import type { KnownObject } from './change-judge.ts';
+import { plain } from './plain.ts';
 
 /** A value of a key of the root map, with the op that wrote it. */
 export interface RootValue {
@@ -197,14 +197,4 @@ export class AutomergeDocument {
 function isNew({ theirHeads, theirHave, lastSentHeads }: SyncState): boolean {
   if (theirHeads?.length !== 0 || lastSentHeads.length > 0) return false;
   return theirHave?.every(({ lastSync, bloom }) => lastSync.length === 0 && bloom.length === 0) === true;
-}
-
-/** As JSON has it: a counter is its number, bytes are base64, a time is in ISO 8601. */
-function plain(value: unknown): unknown {
-  if (typeof value === 'bigint') return Number(value);
-  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
-  if (value instanceof Counter) return value.value;
-  if (Array.isArray(value)) return value.map(plain);
-  if (typeof value !== 'object' || value === null || 'toJSON' in value) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item)]));
 }
