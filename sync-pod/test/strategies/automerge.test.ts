@@ -6,6 +6,7 @@ import { automergeHistory } from '../../src/strategy/automerge/automerge-history
 import { AutomergeStrategy } from '../../src/strategy/automerge/automerge-strategy.ts';
 import { heavyWork } from '../../src/strategy/automerge/heavy-work.ts';
 import type { Op, StrategyRecord } from '../../src/strategy/strategy.ts';
+import { libraryJson } from './library-json.ts';
 
 type Step = { actor: number; writes: { key: string; value: unknown }[] } | { hear: boolean } | { compact: number };
 
@@ -17,7 +18,7 @@ const history = fc.array(
       writes: fc.array(
         fc.record({
           key: fc.constantFrom('a', 'b', 'c', 'ключ'),
-          value: fc.option(fc.jsonValue({ maxDepth: 3, noUnicodeString: false }), { nil: undefined, freq: 3 }),
+          value: fc.option(libraryJson({ maxDepth: 3, noUnicodeString: false }), { nil: undefined, freq: 3 }),
         }),
         { minLength: 1, maxLength: 4 },
       ),

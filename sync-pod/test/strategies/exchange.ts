@@ -2,6 +2,7 @@ import type { StrategyName } from '@etherply/protocol';
 import { expect } from '@jest/globals';
 import fc from 'fast-check';
 import type { StrategyRecord } from '../../src/strategy/strategy.ts';
+import { libraryJson } from './library-json.ts';
 import { messageOf, Replica, START_MS, type Write } from './replica.ts';
 
 const ACTORS = ['0a'.repeat(16), '5b'.repeat(16), 'f0'.repeat(16)];
@@ -23,7 +24,7 @@ const at = fc.nat(ACTORS.length - 1);
 const list: fc.Arbitrary<Write[]> = fc.array(
   fc.record({
     key: fc.constantFrom('a', 'b', 'ключ'),
-    value: fc.option(fc.jsonValue({ maxDepth: 2 }), { nil: undefined, freq: 3 }),
+    value: fc.option(libraryJson({ maxDepth: 2 }), { nil: undefined, freq: 3 }),
     timestamp: fc.option(
       fc.integer({ min: -3, max: 3 }).map((offset) => START_MS * 1000 + offset),
       { nil: undefined },

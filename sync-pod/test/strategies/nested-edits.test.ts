@@ -2,6 +2,7 @@ import * as Automerge from '@automerge/automerge';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { actorAndSeq } from '../../src/strategy/automerge/change-header.ts';
+import { libraryJson } from './library-json.ts';
 import { messageOf, Replica, type Write, writes } from './replica.ts';
 
 type Content = Record<string, unknown>;
@@ -27,7 +28,7 @@ type Step =
 const key = fc.constantFrom('a', 'b', 'ключ');
 const value = fc.oneof(
   // The library itself cannot read changes with integers that are not safe.
-  fc.jsonValue({ maxDepth: 2 }).filter((json) => !/__proto__|\d{16}|e\+/.test(JSON.stringify(json))),
+  libraryJson({ maxDepth: 2 }).filter((json) => !/\d{16}|e\+/.test(JSON.stringify(json))),
   fc.constant({ list: [1, { deep: true }], name: 'n' }),
   fc.constant(['x', 'y']),
   fc.constant('text'),
