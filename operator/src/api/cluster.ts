@@ -27,6 +27,7 @@ export const clusterSpec = withRules(
         .enum(['local', 'replicated'])
         .default('replicated')
         .describe('When an op is acknowledged. local: it is durable on one pod. replicated: the stream has it, too.'),
+      repoSync: z.boolean().default(false).describe('Whether clients of automerge-repo can connect, at `/v1/repo`.'),
       auth,
       storage,
       nats,

@@ -78,6 +78,7 @@ describe('a changed field changes what it is about, and no more', () => {
   const rows: [string, Spec, Partial<Difference>, Record<string, Spec>?][] = [
     ['strategy', { strategy: 'lww' }, PODS, { 'StatefulSet c': variable('ETHERPLY_SYNC_STRATEGY', 'lww') }],
     ['ack', { ack: 'local' }, PODS, { 'StatefulSet c': variable('ETHERPLY_ACK', 'local') }],
+    ['repoSync', { repoSync: true }, PODS, { 'StatefulSet c': variable('ETHERPLY_REPO_SYNC', 'true') }],
     [
       'image.tag',
       { image: { tag: '9' } },

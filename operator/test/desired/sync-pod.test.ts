@@ -56,6 +56,11 @@ describe('what a pod is told', () => {
       { strategy: 'lww', ack: 'local' },
       { ETHERPLY_SYNC_STRATEGY: 'lww', ETHERPLY_ACK: 'local' },
     ],
+    [
+      'clients of automerge-repo',
+      { repoSync: true },
+      { ETHERPLY_REPO_SYNC: 'true', ETHERPLY_REPO_STORAGE_ID: '7f1c3c54-7a0b-4a67-8f0b-3d1f6a2b9f10' },
+    ],
     ['a name in NATS', { stream: { name: 'eu' } }, { ETHERPLY_CLUSTER: 'eu' }],
     ['shards', { storage: { shards: 2 } }, { ETHERPLY_DATA_DIRS: '/data/shard-0,/data/shard-1' }],
     [

@@ -112,7 +112,7 @@ export const variables = {
     'ETHERPLY_REPO_SYNC',
     boolean,
     'false',
-    'true or false. Whether clients of automerge-repo can connect, at `/v1/repo`: an early version of it.',
+    'true or false. Whether clients of automerge-repo can connect, at `/v1/repo`.',
   ),
   repoStorageId: optional(
     'ETHERPLY_REPO_STORAGE_ID',

@@ -23,6 +23,9 @@ export function environmentOf(cluster: Cluster): V1EnvVar[] {
       ETHERPLY_STREAM_RETENTION: spec.stream.retention,
       ETHERPLY_ACK: spec.ack,
       ETHERPLY_SYNC_STRATEGY: spec.strategy,
+      ETHERPLY_REPO_SYNC: spec.repoSync ? true : undefined,
+      // What one pod has kept the others have: to clients they are one storage.
+      ETHERPLY_REPO_STORAGE_ID: spec.repoSync ? cluster.uid : undefined,
       ETHERPLY_DATA_DIRS: Array.from({ length: spec.storage.shards }, (_, shard) => shardDirectory(shard)).join(','),
       ETHERPLY_REGIONS: regionsOf(spec),
       ETHERPLY_HOME_REGION: spec.regions.home,
