@@ -10,6 +10,7 @@ import { UnreadableError } from '../unreadable-error.ts';
 import { hashOf } from './change-hash.ts';
 import type { KnownObject } from './change-judge.ts';
 import { plain } from './plain.ts';
+import { WholeMessage } from './whole-message.ts';
 
 /** A value of a key of the root map, with the op that wrote it. */
 export interface RootValue {
@@ -38,8 +39,8 @@ export class AutomergeDocument {
   #behind: Uint8Array[];
   /** Of all changes that it was given. */
   #givenBytes = 0;
-  /** What was told last to a peer that has nothing: all there is, which takes long to pack. Unset once there is more. */
-  #whole: { readonly peer: string; readonly told: [SyncState, Uint8Array | null] } | undefined;
+  /** For peers that have nothing and are known as this one is. */
+  #whole: { readonly peer: string; readonly message: WholeMessage } | undefined;
 
   /** @param changes all that there are, concatenated; also documents as the library saves them */
   constructor(changes: Uint8Array) {
@@ -56,7 +57,7 @@ export class AutomergeDocument {
   /** What it takes in memory, about. */
   get bytes(): number {
     const { numChanges, numOps } = this.#handle.stats();
-    return this.#givenBytes + CHANGE_BYTES * numChanges + OP_BYTES * numOps;
+    return this.#givenBytes + (this.#whole?.message.bytes ?? 0) + CHANGE_BYTES * numChanges + OP_BYTES * numOps;
   }
 
   /** Gives back its memory: it is of no use any more. */
@@ -146,8 +147,13 @@ export class AutomergeDocument {
     if (!isNew(peer)) return generateSyncMessage(this.#shell, peer);
     // What is told follows from the document and from what is known of the peer: others as new as this one are told the same.
     const known = JSON.stringify(peer);
-    if (this.#whole?.peer !== known) this.#whole = { peer: known, told: generateSyncMessage(this.#shell, peer) };
-    return this.#whole.told;
+    // What waits for other changes is not sent.
+    if (this.#whole?.peer !== known || (this.#whole.message.isBehind && this.isWaiting)) {
+      const [state, message] = generateSyncMessage(this.#shell, peer);
+      if (message === null) return [state, null];
+      this.#whole = { peer: known, message: new WholeMessage(state, message) };
+    }
+    return this.#whole.message.told(this.#handle.getHeads());
   }
 
   keys(): string[] {
@@ -188,8 +194,9 @@ export class AutomergeDocument {
       // The library tells corrupt changes by an error, and changes that contradict each other by a panic.
       throw new UnreadableError('the library cannot make a document of the changes', { cause: error });
     }
+    this.#whole?.message.add(this.#behind);
+    if (this.#whole?.message.isOld === true) this.#whole = undefined;
     this.#behind = [];
-    this.#whole = undefined;
   }
 }
 
