@@ -1,6 +1,5 @@
 import type { SyncState } from '@automerge/automerge';
 import type { WorkspaceSettings } from '@etherply/protocol';
-import { sameHeads } from '../heads.ts';
 import { StateSize } from '../state-size.ts';
 import {
   type Answered,
@@ -256,9 +255,8 @@ export class AutomergeStrategy implements Strategy<AutomergePlan> {
     this.#document = new DocumentRegisters(history, this.#isPartial);
     this.#gone.clear();
     this.#recent ??= new RecentChanges(this.#frontier.heads);
-    // The registers are of the same changes, as a rule: then they say the same.
-    const isSame = this.#frontier.isWhole && sameHeads(this.#frontier.heads, this.#document.heads);
-    if (isSame && !this.#document.isPartial) return;
+    // As a rule it is made of what is in the registers already, and to look at it takes longer than to load it.
+    if (this.#frontier.isWhole && this.#document.isAt(this.#frontier.heads)) return;
     for (const [key, register] of this.#document.all(this.#registers, position)) this.#changed(key, register);
   }
 

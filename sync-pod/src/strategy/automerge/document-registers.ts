@@ -1,5 +1,6 @@
 import type { SyncState } from '@automerge/automerge';
 import { LRUCache } from 'lru-cache';
+import { sameHeads } from '../heads.ts';
 import type { StrategyRecord } from '../strategy.ts';
 import type { DecodedWrites } from './change.ts';
 import type { KnownObject } from './change-judge.ts';
@@ -63,9 +64,9 @@ export class DocumentRegisters {
     return this.#isPartial;
   }
 
-  /** Of the library's, in order. */
-  get heads(): readonly string[] {
-    return this.#document.heads;
+  /** The registers of somebody who has exactly the changes up to these heads are those of the document. */
+  isAt(heads: readonly string[]): boolean {
+    return !this.#isPartial && sameHeads(this.#document.heads, heads);
   }
 
   /** What it takes in memory, about. */
