@@ -287,6 +287,12 @@ export class RepoSession implements Peer {
   #tellHeads({ documentId, newHeads }: Extract<ClientMessage, { type: 'remote-heads-changed' }>): void {
     const id = this.#permitted(documentId);
     if (id === undefined) return;
+    // To read a head takes about as long as an op.
+    const count = [...newHeads.values()].reduce((sum, { heads }) => sum + heads.length, 0);
+    if (count > 0 && !this.#rate.take(count, this.#options.now())) {
+      this.close(CLOSE.tooFast, 'too fast');
+      return;
+    }
     const others = new Map([...newHeads].filter(([storageId]) => this.#isOther(storageId)));
     this.#options.peers.tellHeads(id, others, this);
   }

@@ -56,7 +56,7 @@ describe('a stock client learns which heads the storage of another has', () => {
     await knows(mine, await storageOf(two), theirs);
     theirs.change((doc) => splice(doc, ['text'], 1, 0, 'b'));
     await knows(mine, await storageOf(two), theirs);
-    expect(mine.doc().text).toBe('ab');
+    await until(async () => mine.doc().text === 'ab');
     // And what it confirms, not only what it writes.
     mine.change((doc) => splice(doc, ['text'], 2, 0, 'c'));
     await knows(mine, await storageOf(two), mine);
@@ -80,6 +80,7 @@ describe('a stock client learns which heads the storage of another has', () => {
     await knows(theirs, await storageOf(one), mine);
     theirs.change((doc) => splice(doc, ['text'], 1, 0, 'b'));
     await knows(mine, await storageOf(two), theirs);
+    await until(async () => mine.doc().text === 'ab');
     mine.change((doc) => splice(doc, ['text'], 2, 0, 'c'));
     await knows(theirs, await storageOf(one), mine);
     await knows(mine, await storageOf(two), mine);
@@ -167,7 +168,12 @@ describe('what clients tell of other storages', () => {
     tell(other, 1);
     for (const timestamp of [5, 4, 5, 6]) tell(document, timestamp);
     tell(document, 7, 'unasked');
-    for (const nonsense of [7, ['no hash'], [...Array(65)].map(() => heads[0])]) tell(document, 7, 'unread', nonsense);
+    tell(
+      document,
+      7,
+      'unread',
+      [...Array(65)].map(() => heads[0]),
+    );
     // From a clock that is ahead: it does not keep others from being heard.
     tell(document, Date.now() + 1e9);
     tell(document, Date.now() + 1e9 + 1);
@@ -213,5 +219,29 @@ describe('what clients tell of other storages', () => {
     const told = await two.hears('remote-heads-changed');
     expect(Object.keys(told.newHeads as object)).toEqual(['a']);
     for (const client of [one, two]) client.close();
+  });
+
+  test.each([
+    ['no hash', { storage: { heads: ['no hash'], timestamp: 1 } }],
+    ['no list', { storage: { heads: 7, timestamp: 1 } }],
+    ['no time', { storage: { heads: [] } }],
+    ['too many', Object.fromEntries([...Array(65)].map((_, n) => [`s${n}`, { heads: [], timestamp: 1 }]))],
+  ])('and cannot be read, closes the connection: %s', async (_, newHeads) => {
+    pod = await Pod.start({ env: ENV });
+    const client = await RawClient.joined(pod);
+    client.send({ type: 'remote-heads-changed', senderId: 'raw', targetId: 'pod', documentId: newId(), newHeads });
+    expect(await client.closed()).toBe(4400);
+  });
+
+  test('too fast, closes the connection', async () => {
+    pod = await Pod.start({ env: { ...ENV, ETHERPLY_MAX_OPS_PER_SECOND: '100' } });
+    const client = await RawClient.joined(pod);
+    const [head] = encodeHeads(getHeads(from({ text: 'x' })));
+    const newHeads = Object.fromEntries(
+      [...Array(10)].map((__, n) => [`s${n}`, { heads: [...Array(50)].map(() => head), timestamp: 1 }]),
+    );
+    const message = { type: 'remote-heads-changed', senderId: 'raw', targetId: 'pod', documentId: newId(), newHeads };
+    for (let n = 0; n < 2; n += 1) client.send(message);
+    expect(await client.closed()).toBe(4429);
   });
 });
