@@ -69,11 +69,11 @@ bounds: node_modules/.package-lock.json ## Hold a sync pod against a bare WebSoc
 	@npm run --silent build
 	@npm run --silent bounds
 
-bounds-replication: node_modules/.package-lock.json ## Measure pods that replicate through a nats-server (4 minutes)
+bounds-replication: node_modules/.package-lock.json ## Measure pods that replicate through a nats-server (5 minutes)
 	@npm run --silent build
 	@npm run --silent bounds-replication
 
-bounds-repo: node_modules/.package-lock.json ## Hold a sync pod against automerge-repo's sync server (4 minutes)
+bounds-repo: node_modules/.package-lock.json ## Hold a sync pod against automerge-repo's sync server (5 minutes)
 	@npm run --silent build
 	@npm run --silent bounds-repo
 

@@ -11,7 +11,7 @@ import { type Contender, type RepoSyncOptions, seedDocuments, startRepoServer } 
 const DOCUMENTS = 5;
 const CLIENTS_EACH = 4;
 const PROCESSES = 2;
-const WARMUP_SECONDS = 2;
+const WARMUP_SECONDS = 10;
 const CHANGES_PER_SECOND = 200;
 /** Rates at which it is looked whether the sync server keeps up, one after the other. */
 const STEPS = [500, 1000, 1500, 2000, 3000];
