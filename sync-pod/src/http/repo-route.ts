@@ -56,6 +56,8 @@ export class RepoRoute {
   readonly #options: Options;
   readonly #anchor: CorkAnchor;
   readonly #sessions = new Set<RepoSession>();
+  /** Of those that are gone, what came through them is being taken in. */
+  readonly #closing = new Set<Promise<void>>();
   readonly #expiry: NodeJS.Timeout;
 
   constructor(options: Options, anchor: CorkAnchor) {
@@ -77,12 +79,13 @@ export class RepoRoute {
     }
   }
 
-  /** Asks every client to come back, spread over `windowMs`. Resolves when all have gone, or have had the time to. */
+  /** Asks every client to come back, spread over `windowMs`. Resolves when all have gone and what they sent is in, or have had the time to. */
   async closeAll(windowMs: number): Promise<void> {
     clearInterval(this.#expiry);
     this.closeSome(this.count, windowMs);
     const end = performance.now() + 2 * READ_MS;
-    while (this.count > 0 && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, TAKE_IN_MS));
+    const isBusy = () => this.count > 0 || this.#closing.size > 0;
+    while (isBusy() && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, TAKE_IN_MS));
   }
 
   /** Adds the routes to an app. */
@@ -129,10 +132,10 @@ export class RepoRoute {
           const { session, socket, release } = ws.getUserData();
           socket?.closed();
           logger.debug({ code }, 'a connection of automerge-repo has closed');
-          void session.closed().finally(() => {
-            this.#sessions.delete(session);
-            release();
-          });
+          this.#sessions.delete(session);
+          release();
+          const closing = session.closed().finally(() => this.#closing.delete(closing));
+          this.#closing.add(closing);
         },
       });
     }

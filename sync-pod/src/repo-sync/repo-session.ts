@@ -59,7 +59,7 @@ interface RepoSessionOptions {
   readonly now: () => number;
 }
 
-/** A document, and what gives back all that it takes once what was heard of it is in. */
+/** A document, and what closes it: resolves when what was heard of it is in. */
 interface Opened {
   readonly document: OpenDocument;
   readonly close: () => Promise<void>;
@@ -199,13 +199,10 @@ export class RepoSession implements Peer {
 
   /** @returns undefined where it is not to be had, which the client is told */
   async #open(id: WorkspaceId): Promise<Opened | undefined> {
-    const { workspaces, peers, failed } = this.#options;
-    const given: (() => void)[] = [];
-    const giveBack = () => {
-      for (const back of given.splice(0)) back();
-    };
+    const { workspaces, enterWorkspace, failed } = this.#options;
+    let leave: () => void;
     try {
-      given.push(this.#options.enterWorkspace(id));
+      leave = enterWorkspace(id);
     } catch {
       this.#documents.delete(id); // there may be room when it asks again; who runs the pod is told of the limit
       this.#unavailable(id);
@@ -213,13 +210,8 @@ export class RepoSession implements Peer {
     }
     try {
       const workspace = await workspaces.acquire(id);
-      given.push(() => workspaces.release(id));
-      if (this.#socket !== undefined) {
-        peers.open(id, this);
-        given.push(() => peers.close(id, this));
-        const document = this.#documentOf(id, workspace);
-        return { document, close: () => document.close().finally(giveBack) };
-      }
+      if (this.#socket !== undefined) return this.#openOn(id, workspace, leave);
+      workspaces.release(id);
     } catch (error) {
       if (error instanceof QuarantinedError) this.#quarantined(id);
       else {
@@ -227,8 +219,22 @@ export class RepoSession implements Peer {
         this.#interrupted();
       }
     }
-    giveBack();
+    leave();
     return undefined;
+  }
+
+  #openOn(id: WorkspaceId, workspace: Workspace, leave: () => void): Opened {
+    const { workspaces, peers } = this.#options;
+    peers.open(id, this);
+    const document = this.#documentOf(id, workspace);
+    const close = async () => {
+      // Others can have its place at once; the workspace must stay until what was heard is in, which can take as long as NATS is away.
+      peers.close(id, this);
+      leave();
+      await document.close();
+      workspaces.release(id);
+    };
+    return { document, close };
   }
 
   #documentOf(id: WorkspaceId, workspace: Workspace): OpenDocument {

@@ -61,3 +61,16 @@ export class StockClient {
     await this.repo.shutdown();
   }
 }
+
+/** Resolves when clients have sent nothing for a while, with the bytes that they have sent. */
+export async function quiet(pod: Pod): Promise<number> {
+  let bytes = -1;
+  let isSame = 0;
+  await until(async () => {
+    const now = await pod.metric('etherply_received_bytes_total');
+    isSame = now === bytes ? isSame + 1 : 0;
+    bytes = now;
+    return isSame === 20;
+  });
+  return bytes;
+}

@@ -2,7 +2,7 @@ import { splice } from '@automerge/automerge';
 import type { AutomergeUrl } from '@automerge/automerge-repo';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { freePort, Pod, until } from '../pod.ts';
-import { StockClient } from './stock-client.ts';
+import { quiet, StockClient } from './stock-client.ts';
 
 interface Note {
   text: string;
@@ -23,19 +23,6 @@ async function connect(options: Parameters<typeof StockClient.connect>[1] = {}):
   const client = await StockClient.connect(pod, options);
   clients.push(client);
   return client;
-}
-
-/** Resolves when clients have sent nothing for a while, with the bytes that they have sent. */
-async function quiet(): Promise<number> {
-  let bytes = -1;
-  let isSame = 0;
-  await until(async () => {
-    const now = await pod.metric('etherply_received_bytes_total');
-    isSame = now === bytes ? isSame + 1 : 0;
-    bytes = now;
-    return isSame === 20;
-  });
-  return bytes;
 }
 
 const NOTE: Note = { text: 'hello', items: [{ done: false }] };
@@ -101,10 +88,10 @@ describe('stock automerge-repo clients', () => {
     mine.change((doc) => splice(doc, ['text'], 5, 0, '!'));
     await until(async () => theirs.doc().text === 'not hello!');
     expect((await pod.read(mine.documentId)).data.text).toBe('hello!');
-    const received = await quiet();
+    const received = await quiet(pod);
     mine.change((doc) => splice(doc, ['text'], 6, 0, '!'));
     await until(async () => theirs.doc().text.endsWith('!!'));
-    expect((await quiet()) - received).toBeLessThan(5_000);
+    expect((await quiet(pod)) - received).toBeLessThan(5_000);
     expect(mine.doc().text).toBe('hello!!');
   });
 
