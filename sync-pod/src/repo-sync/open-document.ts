@@ -118,10 +118,11 @@ export class OpenDocument implements Participant {
   }
 
   async #work(): Promise<void> {
-    const { isDue, isBehind } = { isDue: this.#isDue, isBehind: this.#isBehind };
+    const isDue = this.#isDue;
+    const isBehind = this.#isBehind;
     this.#isDue = false;
     this.#isBehind = false;
-    if (!isDue && this.#tellFollower()) return;
+    if (!isDue && this.#workspace.strategy === this.#strategy && this.#tellFollower()) return;
     const strategy = await this.#workspace.whole();
     if (strategy === undefined) {
       this.#drop();
@@ -143,7 +144,6 @@ export class OpenDocument implements Participant {
 
   /** What is new goes to a follower without the whole document. @returns false where that is not all there is to do */
   #tellFollower(): boolean {
-    if (this.#workspace.strategy !== this.#strategy) return false;
     const news = this.#follower?.tell();
     if (news === undefined) return false;
     if (news !== null) this.#edge.send(news);
@@ -152,11 +152,7 @@ export class OpenDocument implements Participant {
 
   /** Once told, a peer is told nothing more until it answers or something changes: to ask again costs as much as the message. */
   #tell(strategy: AutomergeStrategy): void {
-    const news = this.#follower?.tell();
-    if (news !== undefined) {
-      if (news !== null) this.#edge.send(news);
-      return;
-    }
+    if (this.#tellFollower()) return;
     this.#follower = undefined;
     const [peer, message] = strategy.tell(this.#peer);
     this.#peer = peer;

@@ -1,5 +1,6 @@
 import type { WorkspaceId } from '@etherply/protocol';
 import { LRUCache } from 'lru-cache';
+import { sameHeads } from '../strategy/heads.ts';
 
 /** What a storage has of a document. */
 export interface StorageHeads {
@@ -38,7 +39,7 @@ export class RemoteHeads {
    */
   confirm(document: WorkspaceId, storageId: string, heads: readonly string[], now: number): StorageHeads | undefined {
     const known = this.of(document).get(storageId);
-    if (heads.length > MAX_HEADS || isSame(heads, known?.heads)) return undefined;
+    if (heads.length > MAX_HEADS || (known !== undefined && sameHeads(heads, known.heads))) return undefined;
     // Its own word counts whatever others have said, and whatever clocks they go by.
     const latest = { heads, timestamp: Math.max(now, (known?.timestamp ?? 0) + 1) };
     this.#set(document, storageId, latest);
@@ -72,8 +73,4 @@ export class RemoteHeads {
     for (const { heads } of storages.values()) size += STORAGE_BYTES + HEAD_BYTES * heads.length;
     this.#documents.set(document, storages, { size });
   }
-}
-
-function isSame(one: readonly string[], other: readonly string[] | undefined): boolean {
-  return one.length === other?.length && one.every((head, at) => head === other[at]);
 }

@@ -191,42 +191,35 @@ export class Workspaces {
   }
 
   async #acquire(id: WorkspaceId): Promise<Workspace> {
-    let slot = this.#open.get(id);
-    if (this.#quarantine.has(id) && (slot !== undefined || !this.#quarantine.isDue(id))) throw new QuarantinedError();
-    if (slot === undefined) {
-      slot = { opening: this.#load(id), workspace: undefined, users: 0, idleSince: 0 };
-      this.#open.set(id, slot);
-    }
-    slot.users += 1;
-    this.#idle.delete(id);
-    try {
-      slot.workspace = await slot.opening;
-    } catch (error) {
-      if (this.#open.get(id) === slot) this.#open.delete(id);
-      throw error;
-    }
-    if (!this.#quarantine.has(id)) return slot.workspace;
+    if (this.#quarantine.has(id) && (this.#open.has(id) || !this.#quarantine.isDue(id))) throw new QuarantinedError();
+    const workspace = await this.#hold(id, () => this.#load(id));
+    if (!this.#quarantine.has(id)) return workspace;
     this.release(id); // what came in while it was opened cannot be read
     throw new QuarantinedError();
   }
 
   /** As `acquire`, of one that is quarantined: it can be deleted, and takes nothing else. */
   async #acquireUnreadable(id: WorkspaceId): Promise<Workspace> {
-    const slot = this.#open.get(id) ?? {
-      opening: this.#outline(id).then((stored) => this.#begin(id, stored)),
-      workspace: undefined,
-      users: 0,
-      idleSince: 0,
-    };
+    const workspace = await this.#hold(id, async () => this.#begin(id, await this.#outline(id)));
+    try {
+      await this.#strip(workspace);
+    } catch (error) {
+      this.release(id);
+      throw error;
+    }
+    return workspace;
+  }
+
+  /** Counts one user more of a workspace, and opens it where nobody has yet. */
+  async #hold(id: WorkspaceId, open: () => Promise<Workspace>): Promise<Workspace> {
+    const slot = this.#open.get(id) ?? { opening: open(), workspace: undefined, users: 0, idleSince: 0 };
     this.#open.set(id, slot);
     slot.users += 1;
     this.#idle.delete(id);
     try {
       slot.workspace = await slot.opening;
-      await this.#strip(slot.workspace);
     } catch (error) {
-      if (slot.workspace !== undefined) this.release(id);
-      else if (this.#open.get(id) === slot) this.#open.delete(id);
+      if (this.#open.get(id) === slot) this.#open.delete(id);
       throw error;
     }
     return slot.workspace;

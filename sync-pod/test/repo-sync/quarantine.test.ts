@@ -43,12 +43,20 @@ async function expectQuarantined(pod: Pod, document: DocumentId): Promise<void> 
   expect(pod.output).toContain('is quarantined');
 }
 
+function sendBase(client: RawClient, document: string): void {
+  client.sync(document, bringing(getAllChanges(BASE), getHeads(BASE)));
+}
+
+async function hasBase(pod: Pod, document: string): Promise<void> {
+  await until(async () => (await pod.read(document)).data.text === 'abc');
+}
+
 /** Nobody else notices. */
 async function expectServes(pod: Pod): Promise<void> {
   const other = newId();
   const client = await RawClient.joined(pod, 'other');
-  client.sync(other, bringing(getAllChanges(BASE), getHeads(BASE)));
-  await until(async () => (await pod.read(other)).data.text === 'abc');
+  sendBase(client, other);
+  await hasBase(pod, other);
   await (await pod.connect(other)).set('k', 1);
   client.close();
 }
@@ -64,8 +72,8 @@ async function expectDeletable(pods: readonly Pod[], document: DocumentId): Prom
   }
   const stock = await StockClient.connect(pod);
   const raw = await RawClient.joined(pod, 'again');
-  raw.sync(document, bringing(getAllChanges(BASE), getHeads(BASE)));
-  for (const one of pods) await until(async () => (await one.read(document)).data.text === 'abc');
+  sendBase(raw, document);
+  for (const one of pods) await hasBase(one, document);
   const url = stringifyAutomergeUrl({ documentId: document });
   expect((await stock.repo.find<{ text: string }>(url)).doc()).toEqual({ text: 'abc' });
   await (await pod.connect(document)).set('k', 1);
@@ -88,8 +96,8 @@ describe('a document that cannot be loaded is quarantined', () => {
     pod = await Pod.start({ env: { ...env, PORT: await freePort() } });
     const [document, other] = [newId(), newId()];
     const client = await RawClient.joined(pod);
-    for (const one of [document, other]) client.sync(one, bringing(getAllChanges(BASE), getHeads(BASE)));
-    for (const one of [document, other]) await until(async () => (await pod.read(one)).data.text === 'abc');
+    for (const one of [document, other]) sendBase(client, one);
+    for (const one of [document, other]) await hasBase(pod, one);
     const json = await pod.connect(document);
     client.sync(document, bringing([poison()], []));
     expect(await json.closed()).toBe(1012);
@@ -115,8 +123,8 @@ describe('a document that cannot be loaded is quarantined', () => {
     pod = await Pod.start({ env: { ...env, PORT: await freePort() } });
     const document = newId();
     const client = await RawClient.joined(pod);
-    client.sync(document, bringing(getAllChanges(BASE), getHeads(BASE)));
-    await until(async () => (await pod.read(document)).data.text === 'abc');
+    sendBase(client, document);
+    await hasBase(pod, document);
     await pod.end('SIGKILL');
     const workspace = parseWorkspaceId(document);
     if (workspace === undefined) throw new Error('it is the id of a workspace');
@@ -134,8 +142,8 @@ describe('a document that cannot be loaded is quarantined', () => {
     pod = await Pod.start({ env: { ...env, PORT: await freePort() } });
     const document = newId();
     const client = await RawClient.joined(pod);
-    client.sync(document, bringing(getAllChanges(BASE), getHeads(BASE)));
-    await until(async () => (await pod.read(document)).data.text === 'abc');
+    sendBase(client, document);
+    await hasBase(pod, document);
     const json = await pod.connect(document);
     client.sync(document, bringing([poison()], []));
     await json.closed();
@@ -149,9 +157,9 @@ describe('a document that cannot be loaded is quarantined', () => {
     cluster = await Cluster.start({ pods: 2, env });
     const document = newId();
     const client = await RawClient.joined(cluster.pod(0));
-    client.sync(document, bringing(getAllChanges(BASE), getHeads(BASE)));
+    sendBase(client, document);
     const json = await cluster.pod(1).connect(document);
-    await until(async () => (await cluster?.pod(1).read(document))?.data.text === 'abc');
+    await hasBase(cluster.pod(1), document);
     client.sync(document, bringing([poison()], []));
     expect(await json.closed()).toBe(1012);
     for (const one of cluster.pods) {
@@ -167,9 +175,9 @@ describe('a document that cannot be loaded is quarantined', () => {
     const document = newId();
     const [here, away] = [cluster.pod(0), cluster.pod(1)];
     const client = await RawClient.joined(here);
-    client.sync(document, bringing(getAllChanges(BASE), getHeads(BASE)));
+    sendBase(client, document);
     const json = await away.connect(document);
-    await until(async () => (await away.read(document)).data.text === 'abc');
+    await hasBase(away, document);
     client.sync(document, bringing([poison()], []));
     await json.closed();
     await away.end('SIGKILL');
