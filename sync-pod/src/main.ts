@@ -193,43 +193,43 @@ async function main(config: Config): Promise<void> {
     maxPresenceBytes: config.maxPresenceBytes,
   };
   const podName = `etherply-${randomBytes(8).toString('hex')}`;
-  const peers = new Peers({ pod: podName, bus: link?.ephemeralBus, now });
-  const pacing = new Pacing();
-  const storageId = config.repoStorageId ?? (await readPodId(config.dataDirs[0] ?? '.'));
-  repoRoute = config.repoSync
-    ? new RepoRoute(
-        {
-          gate,
-          admission,
-          maxMessageBytes: config.maxMessageBytes,
-          trustProxy: config.trustProxy,
-          isDraining,
-          sessionOf: (facts) =>
-            new RepoSession({
-              ...facts,
-              podName,
-              storageId,
-              workspaces,
-              enterWorkspace: (workspace) => admission.enterWorkspace(workspace),
-              peers,
-              pacing,
-              historyWork: historyWorkers,
-              limits,
-              submitted,
-              rejected,
-              failed: (error) => logger.error({ err: error }, 'something is wrong with a connection of automerge-repo'),
-              now,
-            }),
-          received: (bytes) => metrics.bytesIn.inc(bytes),
-          sent,
-          rejected,
-          fail: (reply, error) => server.fail(reply, error),
-          logger,
-          now,
-        },
-        anchor,
-      )
-    : undefined;
+  if (config.repoSync) {
+    const peers = new Peers({ pod: podName, bus: link?.ephemeralBus, now });
+    const pacing = new Pacing();
+    const storageId = config.repoStorageId ?? (await readPodId(config.dataDirs[0] ?? '.'));
+    repoRoute = new RepoRoute(
+      {
+        gate,
+        admission,
+        maxMessageBytes: config.maxMessageBytes,
+        trustProxy: config.trustProxy,
+        isDraining,
+        sessionOf: (facts) =>
+          new RepoSession({
+            ...facts,
+            podName,
+            storageId,
+            workspaces,
+            enterWorkspace: (workspace) => admission.enterWorkspace(workspace),
+            peers,
+            pacing,
+            historyWork: historyWorkers,
+            limits,
+            submitted,
+            rejected,
+            failed: (error) => logger.error({ err: error }, 'something is wrong with a connection of automerge-repo'),
+            now,
+          }),
+        received: (bytes) => metrics.bytesIn.inc(bytes),
+        sent,
+        rejected,
+        fail: (reply, error) => server.fail(reply, error),
+        logger,
+        now,
+      },
+      anchor,
+    );
+  }
   const syncRoute = new SyncRoute(
     {
       gate,

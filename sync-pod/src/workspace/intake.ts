@@ -59,6 +59,7 @@ export class Intake {
   /** Takes, up to the first that takes longer or changes more than some keys; undefined where that leaves nothing to write. */
   takeOrdinary(): Absorption | undefined {
     const { id, state, replica } = this.#target;
+    if (replica.inbox.isEmpty) return undefined; // as a rule: it is asked before each step
     const absorption = new Absorption(id, state, this.#broadcaster);
     for (let arrival = replica.inbox.first; arrival !== undefined; arrival = replica.inbox.first) {
       if (!arrival.isKnown) {
