@@ -4,6 +4,7 @@ import { PROTOCOLS } from '../protocols/index.ts';
 import { microsecondsSince } from './clock.ts';
 import { LoadClient } from './load-client.ts';
 import type { Counts, connected, LoadPlan, latencies } from './messages.ts';
+import { Schedule } from './schedule.ts';
 
 const TICK_MS = 1;
 const FILL_POLL_MS = 100;
@@ -147,12 +148,11 @@ export class Load {
   /** Each write has its own time at which it is due; latency counts from there, so that a late generator hides nothing. */
   #beginOpen(writesPerSecond: number): void {
     const start = this.#now();
-    let due = 0;
+    const schedule = new Schedule(writesPerSecond);
     const timer = setInterval(() => {
-      const upTo = Math.floor(((this.#now() - start) / 1e6) * writesPerSecond);
-      for (; due < upTo; due += 1) {
-        const client = this.#writers[due % this.#writers.length];
-        if (client !== undefined) this.#write(client, 1, start + Math.floor((due / writesPerSecond) * 1e6));
+      for (const due of schedule.dueBy(this.#now() - start)) {
+        const client = this.#writers[(schedule.count - 1) % this.#writers.length];
+        if (client !== undefined) this.#write(client, 1, start + due);
       }
     }, TICK_MS);
     this.#cease = () => clearInterval(timer);
