@@ -13,6 +13,8 @@ const HISTORY_PIECE_BYTES = 256 * 1024;
 const PACK_FROM_BYTES = 1 << 20;
 /** Packed, history takes about an eighth: so each record is packed again about as often as history has doubled. */
 const PACK_RATIO = 8;
+/** Short: nobody waits for a compaction, and ops of the workspace go on meanwhile. */
+const SLICE_MS = 1;
 
 /** What a compaction works with. */
 interface CompactionEdge {
@@ -39,7 +41,7 @@ export class Compaction implements Committer {
   readonly #workspace: WorkspaceId;
   readonly #state: WorkspaceState;
   readonly #edge: CompactionEdge;
-  readonly #slices = new Slices();
+  readonly #slices = new Slices(SLICE_MS);
   #write: Write | undefined;
   #settle: { resolve: () => void; reject: (error: Error) => void } | undefined;
 
