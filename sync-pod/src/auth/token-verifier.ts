@@ -49,7 +49,11 @@ export interface TokenVerifier {
   verify(token: string): Promise<Access>;
 }
 
-const SECRET_ALGORITHMS = ['HS256', 'HS384', 'HS512'];
+const SECRET_ALGORITHMS = [
+  ['HS256', 'SHA-256'],
+  ['HS384', 'SHA-384'],
+  ['HS512', 'SHA-512'],
+] as const;
 const JWKS_ALGORITHMS = 'RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA'.split(' ');
 const CLOCK_TOLERANCE_SECONDS = 5;
 
@@ -65,10 +69,12 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
   // a public key can never serve as an HMAC secret; `none` has no entry.
   const verifiers = new Map<string, Verify>();
   if (options.secret) {
-    const key = new TextEncoder().encode(options.secret);
-    for (const algorithm of SECRET_ALGORITHMS) {
+    const secret = new TextEncoder().encode(options.secret);
+    for (const [algorithm, hash] of SECRET_ALGORITHMS) {
       const checks = { ...common, algorithms: [algorithm] };
-      verifiers.set(algorithm, async (token) => (await jwtVerify(token, key, checks)).payload);
+      // Imported once: jose would import the bytes again for each token.
+      const key = crypto.subtle.importKey('raw', secret, { name: 'HMAC', hash }, false, ['verify']);
+      verifiers.set(algorithm, async (token) => (await jwtVerify(token, await key, checks)).payload);
     }
   }
   if (options.jwksUrl) {

@@ -28,12 +28,14 @@ export function upgrade<Connection extends { readonly release: () => void }>(
   const facts = readRequest(req);
   const reply = replyTo(res);
   const accept = (connection: Connection) => {
-    anchor.run(() =>
+    let protocol = '';
+    // In a cork of its own, so that it is one write: what the library itself answers is one for each piece.
+    if (answer !== undefined) {
       res.cork(() => {
-        const protocol = answer?.(res, connection, facts) ?? '';
-        res.upgrade<Connection>(connection, key, protocol, extensions, context);
-      }),
-    );
+        protocol = answer(res, connection, facts);
+      });
+    }
+    anchor.run(() => res.cork(() => res.upgrade<Connection>(connection, key, protocol, extensions, context)));
   };
   void connect(facts, address).then(
     (connection) => {
