@@ -8,6 +8,7 @@ import {
   getAllChanges,
   getHeads,
   mark,
+  save,
   splice,
   unmark,
 } from '@automerge/automerge';
@@ -19,12 +20,18 @@ test('packed history has all changes, also where the library could not load what
   const header = { actor: '22'.repeat(16), author: null, seq: 1, startOp: 9, time: 0, message: 'of nothing' };
   const deletion = { action: 'del', obj: '_root', key: 'x', pred: [] };
   const odd = encodeChange({ ...header, deps: getHeads(doc), ops: [deletion] });
-  for (const rest of [getAllChanges(doc), [...getAllChanges(doc), odd]]) {
-    const packed = await automergeHistory.pack({ base: [], packed: new Uint8Array(), rest: Buffer.concat(rest) });
-    const records = await automergeHistory.records({ base: [], packed, rest: new Uint8Array() });
-    expect(records.map(({ data }) => Buffer.from(data).toString('hex'))).toEqual(
-      rest.map((change) => Buffer.from(change).toString('hex')),
-    );
+  const before = getAllChanges(doc);
+  for (const rest of [[], [odd]]) {
+    for (const history of [
+      { packed: new Uint8Array(), rest: Buffer.concat([...before, ...rest]) },
+      { packed: save(doc), rest: Buffer.concat(rest) },
+    ]) {
+      const packed = await automergeHistory.pack({ base: [], ...history });
+      const records = await automergeHistory.records({ base: [], packed, rest: new Uint8Array() });
+      expect(records.map(({ data }) => Buffer.from(data).toString('hex'))).toEqual(
+        [...before, ...rest].map((change) => Buffer.from(change).toString('hex')),
+      );
+    }
   }
 });
 

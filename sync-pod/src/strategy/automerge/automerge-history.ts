@@ -14,14 +14,13 @@ import { decodeStateChunk } from './state-chunks.ts';
 /** Reads history that is an Automerge document and the changes after it. */
 export const automergeHistory: HistoryReader = {
   async pack(history) {
-    // All changes go into an empty document at once, because adding many to a large one takes very long and gigabytes.
-    const changes = changesOf(history);
+    // In one call: to add many changes to a large document that is there takes the library very long, and gigabytes.
     const after = getBackend(init());
-    after.loadIncremental(Buffer.concat(changes));
+    after.loadIncremental(Buffer.concat([history.packed, history.rest]));
     const saved = after.save();
     after.free();
     // Changes that no library makes can be saved in a form that cannot be loaded any more.
-    return isReadable(saved) ? saved : Buffer.concat(changes);
+    return isReadable(saved) ? saved : Buffer.concat(changesOf(history));
   },
 
   page(history, { limit, before }: Page) {
