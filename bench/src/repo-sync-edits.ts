@@ -1,5 +1,6 @@
 import type { DocHandle } from '@automerge/automerge-repo';
 import { build, encodeIntoCompressedBase64, type Histogram } from 'hdr-histogram-js';
+import { Schedule } from './generator/schedule.ts';
 import { RepoClient } from './repo-sync-client.ts';
 import type { Begin, ClientPlan, Edited } from './repo-sync-messages.ts';
 
@@ -66,12 +67,11 @@ export class RepoSyncEdits {
   async run(span: Begin): Promise<Edited> {
     this.#span = span;
     const start = now();
-    let due = 0;
+    const schedule = new Schedule(this.#plan.changesPerSecond);
     const timer = setInterval(() => {
-      const upTo = Math.floor(((now() - start) / 1e6) * this.#plan.changesPerSecond);
-      for (; due < upTo; due += 1) {
-        this.#record(this.#late, start + (due / this.#plan.changesPerSecond) * 1e6);
-        this.#change(due);
+      for (const due of schedule.dueBy(now() - start)) {
+        this.#record(this.#late, start + due);
+        this.#change(schedule.count - 1);
       }
     }, TICK_MS);
     await sleep((span.from - now()) / 1000);
