@@ -77,7 +77,8 @@ describe('connections through the router', () => {
   }
 
   test('of a workspace all reach one pod; another pod takes about a quarter; a restart moves none for good', async () => {
-    const ofThree = await reconnected('each workspace being on one pod', () => true);
+    const isOnAll = (open: Record<string, number>) => Object.values(open).every((count) => count > 0);
+    const ofThree = await reconnected('each workspace being on one pod, and some on each', isOnAll);
     const connections = await cluster.metric('etherply_connections');
     for (const [pod, open] of Object.entries(ofThree)) expect(connections[pod]).toBe(open * EACH);
 
