@@ -69,9 +69,9 @@ export class RepoSyncEdits {
     const start = now();
     const schedule = new Schedule(this.#plan.changesPerSecond);
     const timer = setInterval(() => {
-      for (const due of schedule.dueBy(now() - start)) {
+      for (const { n, due } of schedule.dueBy(now() - start)) {
         this.#record(this.#late, start + due);
-        this.#change(schedule.count - 1);
+        this.#change(n);
       }
     }, TICK_MS);
     await sleep((span.from - now()) / 1000);

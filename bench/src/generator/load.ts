@@ -150,8 +150,8 @@ export class Load {
     const start = this.#now();
     const schedule = new Schedule(writesPerSecond);
     const timer = setInterval(() => {
-      for (const due of schedule.dueBy(this.#now() - start)) {
-        const client = this.#writers[(schedule.count - 1) % this.#writers.length];
+      for (const { n, due } of schedule.dueBy(this.#now() - start)) {
+        const client = this.#writers[n % this.#writers.length];
         if (client !== undefined) this.#write(client, 1, start + due);
       }
     }, TICK_MS);

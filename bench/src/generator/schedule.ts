@@ -7,20 +7,13 @@ export class Schedule {
     this.#intervalMicros = 1e6 / perSecond;
   }
 
-  /** How many it has given. */
-  get count(): number {
-    return this.#count;
-  }
-
-  /** Gives the times that have come and were not given yet; they and `elapsed` in whole microseconds since the start. */
-  *dueBy(elapsed: number): Generator<number> {
-    for (let due = this.#next(); due <= elapsed; due = this.#next()) {
+  /** Gives the times that have come and were not given yet, numbered from 0; they and `elapsed` in whole microseconds since the start. */
+  *dueBy(elapsed: number): Generator<{ readonly n: number; readonly due: number }> {
+    for (;;) {
+      const [n, due] = [this.#count, Math.floor(this.#count * this.#intervalMicros)];
+      if (due > elapsed) return;
       this.#count += 1;
-      yield due;
+      yield { n, due };
     }
-  }
-
-  #next(): number {
-    return Math.floor(this.#count * this.#intervalMicros);
   }
 }
