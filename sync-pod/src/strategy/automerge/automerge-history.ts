@@ -8,17 +8,15 @@ import { decodeWrites } from './change.ts';
 import { hashOf } from './change-hash.ts';
 import { actorAndSeq, cutChunks, isChange } from './change-header.ts';
 import { heavyWork } from './heavy-work.ts';
-import { HistoricEdits } from './historic-edits.ts';
+import { HistoricEdits, loadHistory } from './historic-edits.ts';
 import { decodeStateChunk } from './state-chunks.ts';
 
 /** Reads history that is an Automerge document and the changes after it. */
 export const automergeHistory: HistoryReader = {
   async pack(history) {
-    // In one call: to add many changes to a large document that is there takes the library very long, and gigabytes.
-    const after = getBackend(init());
-    after.loadIncremental(Buffer.concat([history.packed, history.rest]));
-    const saved = after.save();
-    after.free();
+    const document = loadHistory(history);
+    const saved = document.save();
+    document.free();
     // Changes that no library makes can be saved in a form that cannot be loaded any more.
     return isReadable(saved) ? saved : Buffer.concat(changesOf(history));
   },

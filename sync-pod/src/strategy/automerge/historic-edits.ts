@@ -34,7 +34,7 @@ export class HistoricEdits {
     if (this.#document === undefined) {
       const left = this.#left;
       this.#left = 0; // for good, where it fails
-      this.#document = load(this.#history);
+      this.#document = loadHistory(this.#history);
       this.#left = left;
     }
     return this.#document;
@@ -46,7 +46,11 @@ export class HistoricEdits {
   }
 }
 
-function load({ packed, rest }: StoredHistory): ReturnType<typeof getBackend> {
+/**
+ * The whole document, to be freed by the caller. It is loaded in one call: to add many changes to a large document that is there takes the
+ * library very long, and gigabytes. @throws where there is no document
+ */
+export function loadHistory({ packed, rest }: StoredHistory): ReturnType<typeof getBackend> {
   const document = getBackend(init());
   document.loadIncremental(Buffer.concat([packed, rest]));
   return document;
