@@ -152,7 +152,8 @@ export class JetStream implements Stream {
     const subject = subjectOf(this.#options.cluster, workspace);
     const hdrs = headers();
     if (rollup !== undefined) {
-      hdrs.set('Nats-Rollup', 'sub');
+      // Purging takes other messages from consumers, too: docs/decisions/0033-no-purge-under-consumers.md
+      if (!this.forgets) hdrs.set('Nats-Rollup', 'sub');
       hdrs.set(ROLLUP_HEADER, rollup);
       if (after !== undefined) hdrs.set(AFTER_HEADER, after);
     }

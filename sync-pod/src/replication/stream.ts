@@ -1,8 +1,8 @@
 import type { WorkspaceId } from '@etherply/protocol';
 
 /**
- * A message that replaces all messages of its subject before it: a summary says what they said, after a reset they are of no
- * use any more.
+ * A message that stands for all messages of its subject before it: a summary says what they said, after a reset they are of no
+ * use any more. Those are gone, unless the stream forgets: then each is there until every pod has it.
  */
 export type Rollup = 'summary' | 'reset';
 
@@ -14,7 +14,7 @@ export interface StreamMessage {
   readonly sequence: number;
   /** What it was published under; says which content it has. */
   readonly id: string;
-  /** Where those of its subject before it are gone. */
+  /** Where it stands for those of its subject before it. */
   readonly rollup: Rollup | undefined;
   /** The id of the last of those, where it says so. */
   readonly after: string | undefined;
@@ -35,7 +35,7 @@ export interface Publication {
   /** Where given: the message goes in only if the last one of its subject has this number; 0: if there is none. */
   readonly expected?: number;
   readonly rollup?: Rollup | undefined;
-  /** The id of the last message of its subject before it, for those who read it where that is gone. */
+  /** The id of the last message that a rollup stands for. */
   readonly after?: string | undefined;
 }
 

@@ -409,6 +409,8 @@ export class Workspace implements Committer, DocumentHolder {
   }
 
   get #isRollupDue(): boolean {
+    // There it would make nothing shorter.
+    if (this.#replica?.streamForgets === true) return false;
     const tailBytes = this.#replica?.tailBytes ?? 0;
     return tailBytes > Math.max(this.#edge.compactFromBytes, (this.#state.snapshot?.state.bytes ?? 0) / 2);
   }

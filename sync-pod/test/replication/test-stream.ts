@@ -32,6 +32,8 @@ const DEFAULTS: JetStreamOptions = {
 export class TestStream {
   readonly nats: NatsClient;
   readonly stream: JetStream;
+  /** With the retention `interest`. */
+  readonly consumer: PodConsumer | undefined;
   /** What its observer was told, in order. */
   readonly told: ('connected' | 'disconnected')[] = [];
 
@@ -42,9 +44,9 @@ export class TestStream {
       connected: () => this.told.push('connected'),
       disconnected: () => this.told.push('disconnected'),
     };
-    const consumer =
+    this.consumer =
       retention === 'interest' ? new PodConsumer({ cluster, podId: randomUUID(), maxAgeSeconds }) : undefined;
-    this.stream = new JetStream(nats, options, observer, consumer);
+    this.stream = new JetStream(nats, options, observer, this.consumer);
   }
 
   /** Begins to connect. */
