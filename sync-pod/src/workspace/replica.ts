@@ -211,21 +211,24 @@ export class Replica {
     this.#awaited = awaited;
     try {
       const sequence = await this.#publish(publication, patienceMs, isHopeless);
-      if (sequence === undefined) {
-        // Where an earlier try was not answered it may be ours that was first.
-        await this.#retrying(() => this.inbox.catchUp(), patienceMs, isHopeless);
-        if (!awaited.isIn) return false;
-      } else if (!awaited.isIn) {
+      // Where an earlier try was not answered it may be ours that was first.
+      if (sequence === undefined) await this.#retrying(() => this.inbox.catchUp(), patienceMs, isHopeless);
+      else if (!awaited.isIn) {
         this.outbox.expectEcho(id);
         this.inbox.passed(origin, { sequence, id });
         this.#marks.set(origin, { sequence, id });
+        awaited.isIn = true;
       }
-      if (rollup === 'summary') observer.rolledUp();
-      this.#tailBytes = rollup === undefined ? this.#tailBytes + bytes.length : 0;
-      return true;
+    } catch (error) {
+      // What has come back is in, answered or not.
+      if (!awaited.isIn || !(error instanceof StreamUnavailableError)) throw error;
     } finally {
       this.#awaited = undefined;
     }
+    if (!awaited.isIn) return false;
+    if (rollup === 'summary') observer.rolledUp();
+    this.#tailBytes = rollup === undefined ? this.#tailBytes + bytes.length : 0;
+    return true;
   }
 
   /** Publishes without regard to what is before it. @throws StreamUnavailableError where that takes longer than `patienceMs` */
@@ -245,7 +248,7 @@ export class Replica {
     const { stream, comparison } = this.#replication;
     if (!stream.forgets) return () => false;
     const { session } = comparison;
-    // One that replaces all before it must not replace what never came here.
+    // One that stands for all before it must not stand for what never came here.
     const isRecovery = rollup === 'summary' && this.#isLost;
     if (rollup === 'summary') return () => comparison.session !== session || (!isRecovery && !comparison.isSame);
     let waitsSince: number | undefined;

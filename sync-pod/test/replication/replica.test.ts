@@ -41,6 +41,9 @@ function replicaOn({ stream }: TestStream): Replica {
   return new Replica(workspace('w'), replication, NO_CHECKPOINT, false, edge);
 }
 
+/** So long that a message is on its way by then, and too short for another try. */
+const SHORT_MS = 100;
+
 const publish = (replica: Replica) => replica.publishNext(bytesOf(3), undefined, Number.POSITIVE_INFINITY);
 
 test('what has to be the next message waits until the stream has been compared', async () => {
@@ -65,6 +68,20 @@ test('while the stream is away it waits for that', async () => {
   await one.connected();
   comparison.found(comparison.session, true);
   expect(await published).toBe(true);
+});
+
+test('what has come back is in, also where its publication is never answered', async () => {
+  nats = await NatsServer.start();
+  const proxy = await NatsProxy.start(nats.port, () => 'passes');
+  one = await TestStream.open(proxy.url);
+  const replica = replicaOn(one);
+  replica.inbox.open();
+  await replica.inbox.catchUp();
+  proxy.blockAfter(1); // the live message comes before the answer
+  expect(await replica.publishNext(bytesOf(3), undefined, SHORT_MS)).toBe(true);
+  expect(one.stream.isConnected).toBe(false);
+  expect(replica.mark).toMatchObject({ sequence: 1 });
+  await proxy.stop();
 });
 
 test('a pod tells the others of a loss that it has found', async () => {
