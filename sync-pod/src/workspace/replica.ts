@@ -274,8 +274,10 @@ export class Replica {
         if (isHopeless()) throw new StreamUnavailableError('the stream is another one than before');
         if (isEarly() && !this.#isLost) throw new StreamUnavailableError('the stream has not been compared yet');
         if (!(await this.#isStillNext(publication))) return undefined;
+        // What the stream has lost is in it, too, and who has the last message before it may not have that.
+        const said = this.#isLost ? { ...publication, after: undefined } : publication;
         try {
-          return await this.#replication.stream.publish(this.#workspace, publication);
+          return await stream.publish(this.#workspace, said);
         } catch (error) {
           if (error instanceof WrongSequenceError) return undefined;
           throw error;

@@ -112,6 +112,36 @@ test.each(['automerge', 'server-auth'])(
   120_000,
 );
 
+test.each(['automerge', 'server-auth'])(
+  '%s: what one pod alone had of a lost end comes back, also when the others were quicker and wrote more',
+  async (strategy) => {
+    kept = await KeptCluster.start({ ETHERPLY_SYNC_STRATEGY: strategy });
+    const { cluster } = kept;
+    const { nats } = cluster;
+    const [alone, ...others] = cluster.pods;
+    if (alone === undefined) throw new Error('there are no pods');
+    const before = await kept.write(cluster.pods, 'before');
+    await kept.emptied();
+    await nats.end('SIGTERM');
+    await nats.copyStore();
+    await nats.restart();
+    await Promise.all(cluster.pods.map((pod) => cluster.ready(pod)));
+    await Promise.all(others.map((pod) => pod.end('SIGKILL')));
+    const lost = await kept.write([alone], 'lost', 100);
+    await alone.pause();
+    await nats.end('SIGKILL');
+    await nats.restoreStore();
+    await nats.restart();
+    await Promise.all(others.map((pod) => pod.restart()));
+    const after = await kept.write(others, 'after', 2000);
+    alone.resume();
+    await kept.takenIn();
+    for (const workspace of WORKSPACES) await cluster.agreed(workspace);
+    await kept.expectOnEach(before, lost, after);
+  },
+  120_000,
+);
+
 test('a pod without a copy says so, and serves nothing until it has one', async () => {
   kept = await KeptCluster.start();
   const { cluster } = kept;
