@@ -172,7 +172,7 @@ export class Intake {
   async #takeState(stored: StoredState, bytes: Uint8Array, taken: () => void): Promise<void> {
     const { id, state, replica, change } = this.#target;
     const settingsTime = stored.manifest === undefined ? 0 : decodeManifest(stored.manifest).settingsTime;
-    if (state.isEmpty && replica.outbox.isEmpty && state.settingsTime <= settingsTime) {
+    if (state.isUntouched && replica.outbox.isEmpty && state.settingsTime <= settingsTime) {
       const next = await imported(id, state, stored);
       taken();
       await change(next);

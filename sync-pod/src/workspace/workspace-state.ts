@@ -5,7 +5,7 @@ import { isHeavyHistory } from '../strategy/automerge/history-weight.ts';
 import type { HistoryWork, StoredHistory } from '../strategy/history.ts';
 import { type Answered, NEEDS_HISTORY, type Strategy } from '../strategy/strategy.ts';
 import { decodeEnvelope, decodeSettings, type Envelope, SETTINGS_KIND, STATE_KIND, userOf } from './envelope.ts';
-import { decodeManifest, type Manifest } from './manifest.ts';
+import { decodeManifest, type Manifest, NO_PIECES } from './manifest.ts';
 import { OpMemory } from './op-memory.ts';
 import { Slices } from './slices.ts';
 import type { Source } from './source.ts';
@@ -60,6 +60,12 @@ export class WorkspaceState {
   /** Nothing has been written since the workspace is there, or since it was deleted. */
   get isEmpty(): boolean {
     return this.strategy.heads().length === 0;
+  }
+
+  /** As {@link isEmpty}, and nothing is there that waits for what came before it. */
+  get isUntouched(): boolean {
+    const { first, end } = this.snapshot?.state ?? NO_PIECES;
+    return this.isEmpty && this.tailWeight === 0 && first === end;
   }
 
   createStrategy(name: StrategyName): Strategy {
