@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { strategyName, type WorkspaceId } from '@etherply/protocol';
 import type { LogEntry } from '../storage/shard.ts';
 import type { HistoryWork } from '../strategy/history.ts';
+import { ServerAuthStrategy } from '../strategy/server-auth/server-auth-strategy.ts';
 import { Absorption } from './absorption.ts';
 import type { Broadcaster } from './broadcaster.ts';
 import { type Change, deletion, imported, settingsRecord } from './change.ts';
@@ -163,20 +164,40 @@ export class Intake {
 
   /** Whether nothing is here that is not in it. */
   async #isAllOf(stored: StoredState): Promise<boolean> {
-    const { id, state } = this.#target;
-    const alone = state.empty();
-    await alone.read(id, new StoredSource(stored));
-    return isDeepStrictEqual(alone.strategy.heads().toSorted(), state.strategy.heads().toSorted());
+    const { strategy } = await this.#alone(stored);
+    return isDeepStrictEqual(strategy.heads().toSorted(), this.#target.state.strategy.heads().toSorted());
+  }
+
+  /** What it amounts to without what is here. */
+  async #alone(stored: StoredState): Promise<WorkspaceState> {
+    const alone = this.#target.state.empty();
+    await alone.read(this.#target.id, new StoredSource(stored));
+    return alone;
   }
 
   async #takeState(stored: StoredState, bytes: Uint8Array, taken: () => void): Promise<void> {
     const { id, state, replica, change } = this.#target;
-    const settingsTime = stored.manifest === undefined ? 0 : decodeManifest(stored.manifest).settingsTime;
-    if (state.isUntouched && replica.outbox.isEmpty && state.settingsTime <= settingsTime) {
+    if (replica.outbox.isEmpty && (await this.#isToReplace(stored))) {
       const next = await imported(id, state, stored);
       taken();
       await change(next);
     } else await this.#fold(stored, bytes, taken);
+  }
+
+  /**
+   * Whether it is taken as it is: where nothing is here; or where it goes beyond what is here and the order counts, in which
+   * records may have come here that follow others of it.
+   */
+  async #isToReplace(stored: StoredState): Promise<boolean> {
+    const { state } = this.#target;
+    const { strategy, settingsTime } = state;
+    if (state.isUntouched) {
+      return settingsTime <= (stored.manifest === undefined ? 0 : decodeManifest(stored.manifest).settingsTime);
+    }
+    if (!(strategy instanceof ServerAuthStrategy)) return false;
+    const other = await this.#alone(stored);
+    const isBeyond = other.strategy instanceof ServerAuthStrategy && other.strategy.goesBeyond(strategy);
+    return isBeyond && settingsTime <= other.settingsTime;
   }
 
   /** Takes in what is not here yet of what is stored elsewhere. */

@@ -68,6 +68,11 @@ export class RegisterMap {
     return this.#seen.has(actor, seq);
   }
 
+  /** Whether all records are in that are in `other`. */
+  covers(other: RegisterMap): boolean {
+    return this.#seen.covers(other.#seen);
+  }
+
   /** What a record does has been done. */
   advance(
     { actor, seq }: { readonly actor: string; readonly seq: number },

@@ -98,6 +98,11 @@ export class ServerAuthStrategy implements Strategy<ServerAuthPlan> {
     return this.#registers.merge(other.#registers, position);
   }
 
+  /** Whether all that is in `other` is in here, and more. */
+  goesBeyond(other: ServerAuthStrategy): boolean {
+    return this.#registers.covers(other.#registers) && !other.#registers.covers(this.#registers);
+  }
+
   since(heads: readonly string[]): RegisterView[] | null {
     return this.#registers.since(heads);
   }
