@@ -5,7 +5,9 @@ import { KeptCluster } from './kept-cluster.ts';
 /** So many that most are written once at most while a pod joins. */
 const KEYS = 400;
 
-// With the other strategies the order of records does not count.
+/** The strategy with which the order of records counts. */
+const SERVER_AUTH = { ETHERPLY_SYNC_STRATEGY: 'server-auth' };
+
 let kept: KeptCluster;
 afterEach(() => kept.stop());
 
@@ -35,7 +37,7 @@ class Overwriter {
 }
 
 test('a new pod has the last values of what others overwrite', async () => {
-  kept = await KeptCluster.start({ ETHERPLY_SYNC_STRATEGY: 'server-auth' });
+  kept = await KeptCluster.start(SERVER_AUTH);
   const { cluster } = kept;
   const writer = new Overwriter(cluster.pod(0), 'w', KEYS);
   await until(async () => writer.written > 2 * KEYS);
@@ -58,7 +60,7 @@ async function setAll(pod: Pod, value: string): Promise<void> {
 }
 
 test('pods that have written the same keys while the stream lost its end agree on them', async () => {
-  kept = await KeptCluster.start({ ETHERPLY_SYNC_STRATEGY: 'server-auth' });
+  kept = await KeptCluster.start(SERVER_AUTH);
   const { cluster } = kept;
   const { nats } = cluster;
   const [alone = cluster.pod(0), ...others] = cluster.pods;
