@@ -1,6 +1,7 @@
 import * as Automerge from '@automerge/automerge';
-import { workspaceId } from '@etherply/protocol';
+import { type StrategyName, workspaceId } from '@etherply/protocol';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { encodeRecord } from '../../src/strategy/registers/record.ts';
 import { encodeEnvelope, STATE_KIND } from '../../src/workspace/envelope.ts';
 import { messageId } from '../../src/workspace/message-id.ts';
 import { encodeStoredState } from '../../src/workspace/stored-state.ts';
@@ -16,7 +17,6 @@ let pod: Pod;
 
 beforeEach(async () => {
   nats = await NatsServer.start();
-  pod = await Pod.start({ env: { ETHERPLY_NATS_URL: nats.url } });
   stream = await TestStream.open(nats.url);
 });
 afterEach(async () => {
@@ -25,7 +25,7 @@ afterEach(async () => {
   await nats.stop();
 });
 
-/** A document of one key a change; gives the changes. */
+/** The changes of a document, which write one key each. */
 function changesOf(keys: readonly string[]): Uint8Array[] {
   let doc = Automerge.init<Record<string, string>>();
   for (const key of keys) {
@@ -36,9 +36,15 @@ function changesOf(keys: readonly string[]): Uint8Array[] {
   return Automerge.getAllChanges(doc);
 }
 
-function recordOf(change: Uint8Array): Uint8Array {
+function recordOf(kind: StrategyName, data: Uint8Array): Uint8Array {
   const ops = [{ user: 'bob', id: null, fingerprint: 0, timestamp: null }];
-  return encodeEnvelope({ kind: 'automerge', epoch: 1, time: Date.now(), data: change, ops });
+  return encodeEnvelope({ kind, epoch: 1, time: Date.now(), data, ops });
+}
+
+/** The nth record of a pod of a server-auth workspace, which sets one key. */
+function settingOf(seq: number, key: string): Uint8Array {
+  const write = { key, json: String(seq), timestamp: seq, logical: 0, user: 'bob' };
+  return recordOf('server-auth', encodeRecord({ actor: 'another pod', seq, time: seq, writes: [write] }));
 }
 
 async function stateOf(records: readonly Uint8Array[]): Promise<Uint8Array> {
@@ -48,13 +54,32 @@ async function stateOf(records: readonly Uint8Array[]): Promise<Uint8Array> {
 
 const publish = (bytes: Uint8Array) => stream.stream.publish(WORKSPACE, { id: messageId(WORKSPACE, bytes), bytes });
 
-test('records that wait for earlier ones outlast a state that has only those', async () => {
-  const [first, second, ...early] = changesOf(['first', 'second', 'third', 'fourth']).map(recordOf);
-  for (const record of early) await publish(record);
-  await publish(await stateOf([first, second].flatMap((record) => record ?? [])));
-  const written = { first: 'written', second: 'written', third: 'written', fourth: 'written' };
-  expect((await pod.read(WORKSPACE)).data).toEqual(written);
+const start = async (strategy: StrategyName) => {
+  pod = await Pod.start({ env: { ETHERPLY_NATS_URL: nats.url, ETHERPLY_SYNC_STRATEGY: strategy } });
+};
+
+/** What the workspace holds now, and after a restart. */
+async function expectData(data: Record<string, unknown>): Promise<void> {
+  expect((await pod.read(WORKSPACE)).data).toEqual(data);
   await pod.end('SIGKILL');
   await pod.restart();
-  expect((await pod.read(WORKSPACE)).data).toEqual(written);
+  expect((await pod.read(WORKSPACE)).data).toEqual(data);
+}
+
+test('records that wait for earlier ones outlast a state that has only those', async () => {
+  await start('automerge');
+  const changes = changesOf(['first', 'second', 'third', 'fourth']);
+  const [first, second, ...early] = changes.map((change) => recordOf('automerge', change));
+  for (const record of early) await publish(record);
+  await publish(await stateOf([first, second].flatMap((record) => record ?? [])));
+  await expectData({ first: 'written', second: 'written', third: 'written', fourth: 'written' });
+});
+
+test('where the order counts, a state with earlier records gives it', async () => {
+  await start('server-auth');
+  const [first, second, third] = [settingOf(1, 'a'), settingOf(2, 'b'), settingOf(3, 'a')];
+  await publish(third);
+  await publish(await stateOf([first, second, third]));
+  await publish(settingOf(4, 'c'));
+  await expectData({ a: 3, b: 2, c: 4 });
 });
