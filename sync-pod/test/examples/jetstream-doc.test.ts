@@ -1,5 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { presenceAnswer } from '@etherply/protocol';
+import { podConsumerOf } from '@etherply/stream';
 import { afterEach, expect, test } from '@jest/globals';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
@@ -35,16 +38,28 @@ async function pod(env: Record<string, string>): Promise<Pod> {
 /** Together, and compressed, more than a message holds. */
 const PIECES = Array.from({ length: 12 }, () => randomBytes(75_000).toString('base64'));
 
-/** Writes what is more than a message holds, and waits until there has been a rollup. */
-async function writeLarge(one: Pod): Promise<void> {
+/** Writes what is, as a whole, more than a message holds. */
+async function writePieces(one: Pod): Promise<void> {
   const client = await one.connect('large');
   for (const [n, piece] of PIECES.entries()) await client.set(`piece-${n}`, piece);
+}
+
+/** As `writePieces`, and waits until there has been a rollup. */
+async function writeLarge(one: Pod): Promise<void> {
+  await writePieces(one);
   await until(async () => (await one.metric('etherply_rollups_total')) > 0);
 }
 
 async function expectLarge(one: Pod): Promise<void> {
   await until(async () => Object.keys((await one.read('large')).data).length === PIECES.length);
   expect((await one.read('large')).data).toMatchObject({ 'piece-7': PIECES[7] });
+}
+
+async function deleteConsumer(url: string, { dataDir }: Pod): Promise<void> {
+  const connection = await connect({ servers: url, user: 'etherply', pass: PASSWORD });
+  const id = await readFile(join(dataDir, 'shard-0', 'pod-id'), 'utf8');
+  await (await jetstreamManager(connection)).consumers.delete('etherply', podConsumerOf(id.trim()));
+  await connection.close();
 }
 
 /** Deletes all objects that no message names; the newest ones, too. */
@@ -106,12 +121,13 @@ test('with the rights documented for it, pods keep full copies', async () => {
   const interest = { ETHERPLY_STREAM_RETENTION: 'interest', ETHERPLY_STREAM_MAX_AGE_SECONDS: '3600' };
   const env = { ETHERPLY_NATS_URL: url, ...interest };
   const [first, second] = [await pod(env), await pod(env)];
-  await writeLarge(first);
+  await writePieces(first);
   await expectLarge(second);
   await first.configure('ordered', { strategy: 'server-auth' });
   await (await second.connect('ordered')).set('by', 'second');
   await second.end('SIGTERM');
-  await writeLarge(first);
+  await writePieces(first);
+  await deleteConsumer(url, second);
   // Messages are gone that it has not taken in: it gets a copy, with another consumer.
   await second.restart();
   await until(async () => (await fetch(second.url('/readyz'))).status === 200);
