@@ -31,9 +31,11 @@ async function write(key: string, bytes: number): Promise<void> {
 async function syncedFiles(): Promise<string[]> {
   const found: string[] = [];
   for (const fd of await readdir('/proc/self/fd')) {
-    const path = await readlink(`/proc/self/fd/${fd}`).catch(() => ''); // closed meanwhile
-    if (!path.startsWith(dir) || !path.endsWith('.log')) continue;
-    const flags = /^flags:\s+(\d+)$/m.exec(await readFile(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1] ?? '';
+    // Where there is nothing it has been closed meanwhile.
+    const path = await readlink(`/proc/self/fd/${fd}`).catch(() => '');
+    const info = await readFile(`/proc/self/fdinfo/${fd}`, 'utf8').catch(() => '');
+    const flags = /^flags:\s+(\d+)$/m.exec(info)?.[1];
+    if (!path.startsWith(dir) || !path.endsWith('.log') || flags === undefined) continue;
     if (Number.parseInt(flags, 8) % 4 === 0) found.push(basename(path));
   }
   return found;
