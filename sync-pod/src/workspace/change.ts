@@ -2,7 +2,7 @@ import type { WorkspaceId } from '@etherply/protocol';
 import type { Write } from '../storage/shard.ts';
 import { decodeSettings, type Envelope } from './envelope.ts';
 import { encodeManifest, NO_PIECES } from './manifest.ts';
-import { StoredSource, type StoredState, writesOf } from './stored-state.ts';
+import { type StoredState, writesOf } from './stored-state.ts';
 import type { WorkspaceState } from './workspace-state.ts';
 
 /** Something other than ops that happens to a workspace, as a step of its own. */
@@ -63,11 +63,17 @@ export function settingsRecord(
   return { writes: [write], position, apply };
 }
 
-/** Everything that is stored elsewhere, for a workspace in which nothing is. */
-export async function imported(workspace: WorkspaceId, state: WorkspaceState, stored: StoredState): Promise<Change> {
+/**
+ * Everything that is stored elsewhere, in place of what is here.
+ * @param next what it amounts to
+ */
+export function imported(
+  workspace: WorkspaceId,
+  state: WorkspaceState,
+  stored: StoredState,
+  next: WorkspaceState,
+): Change {
   state.isEnding = true;
-  const next = state.empty();
-  await next.read(workspace, new StoredSource(stored));
   const writes: Write[] = [{ kind: 'clearing', workspace }, ...writesOf(workspace, stored)];
   return { writes, position: next.position, apply: () => next };
 }

@@ -176,28 +176,25 @@ export class Intake {
   }
 
   async #takeState(stored: StoredState, bytes: Uint8Array, taken: () => void): Promise<void> {
-    const { id, state, replica, change } = this.#target;
-    if (replica.outbox.isEmpty && (await this.#isToReplace(stored))) {
-      const next = await imported(id, state, stored);
-      taken();
-      await change(next);
-    } else await this.#fold(stored, bytes, taken);
+    const { id, state, change } = this.#target;
+    const next = await this.#replacement(stored);
+    if (next === undefined) return this.#fold(stored, bytes, taken);
+    taken();
+    await change(imported(id, state, stored, next));
   }
 
   /**
-   * Whether it is taken as it is: where nothing is here; or where it goes beyond what is here and the order counts, in which
-   * records may have come here that follow others of it.
+   * What it amounts to, where that is taken as it is: because nothing is here; or it goes beyond what is here and the order counts,
+   * in which records may have come here that follow others of it.
    */
-  async #isToReplace(stored: StoredState): Promise<boolean> {
-    const { state } = this.#target;
-    const { strategy, settingsTime } = state;
-    if (state.isUntouched) {
-      return settingsTime <= (stored.manifest === undefined ? 0 : decodeManifest(stored.manifest).settingsTime);
-    }
-    if (!(strategy instanceof ServerAuthStrategy)) return false;
-    const other = await this.#alone(stored);
-    const isBeyond = other.strategy instanceof ServerAuthStrategy && other.strategy.goesBeyond(strategy);
-    return isBeyond && settingsTime <= other.settingsTime;
+  async #replacement(stored: StoredState): Promise<WorkspaceState | undefined> {
+    const { state, replica } = this.#target;
+    const { strategy, settingsTime, isUntouched } = state;
+    const isOrdered = strategy instanceof ServerAuthStrategy;
+    if (!replica.outbox.isEmpty || !(isUntouched || isOrdered)) return undefined;
+    const next = await this.#alone(stored);
+    const goesBeyond = isOrdered && next.strategy instanceof ServerAuthStrategy && next.strategy.goesBeyond(strategy);
+    return (isUntouched || goesBeyond) && settingsTime <= next.settingsTime ? next : undefined;
   }
 
   /** Takes in what is not here yet of what is stored elsewhere. */

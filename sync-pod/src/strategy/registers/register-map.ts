@@ -90,8 +90,8 @@ export class RegisterMap {
    * @returns the keys that hold something else now; null where all that is in `other` is in here
    */
   merge(other: RegisterMap, position: number): string[] | null {
-    if (this.#seen.covers(other.#seen)) return null;
-    const isAll = other.#seen.covers(this.#seen);
+    if (this.covers(other)) return null;
+    const isAll = other.covers(this);
     const changed: string[] = [];
     for (const [key, theirs] of other.#registers) {
       const mine = this.#registers.get(key);
