@@ -79,9 +79,11 @@ export class NatsServer {
     this.#process?.kill('SIGCONT');
   }
 
-  /** Keeps what it has stored, for `restoreStore`; it must not be running. */
+  /** Ends it in order, keeps what it has stored, for `restoreStore`, and starts it again. */
   async copyStore(): Promise<void> {
+    await this.end('SIGTERM');
     await cp(this.#store, `${this.#store}-copy`, { recursive: true });
+    await this.restart();
   }
 
   /** Has what it had at `copyStore`, as after a crash in which the end of its files was lost; it must not be running. */

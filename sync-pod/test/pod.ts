@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -9,6 +9,7 @@ import {
   type WorkspaceSettings,
   workspaceAnswer,
 } from '@etherply/protocol';
+import { podConsumerOf } from '@etherply/stream';
 import { SignJWT } from 'jose';
 import { type ClientOptions, WebSocket } from 'ws';
 import type { z } from 'zod';
@@ -107,6 +108,11 @@ export class Pod {
   /** A path in the data directory as the pod sees it. */
   pathInside(name: string): string {
     return join(`/proc/${this.#process?.pid}/root`, this.dataDir, name);
+  }
+
+  /** The name of its consumer, where the stream keeps only what some pod lacks. */
+  async consumer(): Promise<string> {
+    return podConsumerOf((await readFile(join(this.dataDir, 'shard-0', 'pod-id'), 'utf8')).trim());
   }
 
   get output(): string {

@@ -1,10 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { presenceAnswer } from '@etherply/protocol';
-import { podConsumerOf } from '@etherply/stream';
 import { afterEach, expect, test } from '@jest/globals';
-import { jetstreamManager } from '@nats-io/jetstream';
+import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { JetStream } from '../../src/replication/jetstream.ts';
 import { NatsClient } from '../../src/replication/nats-client.ts';
@@ -55,11 +52,14 @@ async function expectLarge(one: Pod): Promise<void> {
   expect((await one.read('large')).data).toMatchObject({ 'piece-7': PIECES[7] });
 }
 
-async function deleteConsumer(url: string, { dataDir }: Pod): Promise<void> {
-  const connection = await connect({ servers: url, user: 'etherply', pass: PASSWORD });
-  const id = await readFile(join(dataDir, 'shard-0', 'pod-id'), 'utf8');
-  await (await jetstreamManager(connection)).consumers.delete('etherply', podConsumerOf(id.trim()));
-  await connection.close();
+/** Asks the servers with the documented rights. */
+async function ask<T>(servers: string | string[], question: (manager: JetStreamManager) => Promise<T>): Promise<T> {
+  const connection = await connect({ servers, user: 'etherply', pass: PASSWORD });
+  try {
+    return await question(await jetstreamManager(connection));
+  } finally {
+    await connection.close();
+  }
 }
 
 /** Deletes all objects that no message names; the newest ones, too. */
@@ -127,7 +127,8 @@ test('with the rights documented for it, pods keep full copies', async () => {
   await (await second.connect('ordered')).set('by', 'second');
   await second.end('SIGTERM');
   await writePieces(first);
-  await deleteConsumer(url, second);
+  const name = await second.consumer();
+  await ask(url, (manager) => manager.consumers.delete('etherply', name));
   // Messages are gone that it has not taken in: it gets a copy, with another consumer.
   await second.restart();
   await until(async () => (await fetch(second.url('/readyz'))).status === 200);
@@ -147,9 +148,8 @@ test('three servers as documented hold three replicas', async () => {
   const [first, second] = [await pod(env), await pod(env)];
   await writeLarge(first);
   await expectLarge(second);
-  const connection = await connect({ servers: servers.map(({ url }) => url), user: 'etherply', pass: PASSWORD });
-  const { cluster } = await (await jetstreamManager(connection)).streams.info('etherply');
-  await connection.close();
+  const urls = servers.map(({ url }) => url);
+  const { cluster } = await ask(urls, (manager) => manager.streams.info('etherply'));
   expect(cluster?.replicas).toHaveLength(2); // besides the leader
 }, 60_000);
 

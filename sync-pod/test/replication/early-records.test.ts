@@ -3,11 +3,10 @@ import { type StrategyName, workspaceId } from '@etherply/protocol';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { encodeRecord } from '../../src/strategy/registers/record.ts';
 import { encodeEnvelope, STATE_KIND } from '../../src/workspace/envelope.ts';
-import { messageId } from '../../src/workspace/message-id.ts';
 import { encodeStoredState } from '../../src/workspace/stored-state.ts';
 import { NatsServer } from '../nats-server.ts';
 import { Pod } from '../pod.ts';
-import { TestStream } from './test-stream.ts';
+import { recordOf, TestStream } from './test-stream.ts';
 
 const WORKSPACE = workspaceId.parse('w');
 
@@ -36,11 +35,6 @@ function changesOf(keys: readonly string[]): Uint8Array[] {
   return Automerge.getAllChanges(doc);
 }
 
-function recordOf(kind: StrategyName, data: Uint8Array): Uint8Array {
-  const ops = [{ user: 'bob', id: null, fingerprint: 0, timestamp: null }];
-  return encodeEnvelope({ kind, epoch: 1, time: Date.now(), data, ops });
-}
-
 /** The nth record of a pod of a server-auth workspace, which sets one key. */
 function settingOf(seq: number, key: string): Uint8Array {
   const write = { key, json: String(seq), timestamp: seq, logical: 0, user: 'bob' };
@@ -52,7 +46,7 @@ async function stateOf(records: readonly Uint8Array[]): Promise<Uint8Array> {
   return encodeEnvelope({ kind: STATE_KIND, epoch: 1, time: Date.now(), data, ops: [] });
 }
 
-const publish = (bytes: Uint8Array) => stream.stream.publish(WORKSPACE, { id: messageId(WORKSPACE, bytes), bytes });
+const publish = (bytes: Uint8Array) => stream.publish(WORKSPACE, bytes);
 
 const start = async (strategy: StrategyName) => {
   pod = await Pod.start({ env: { ETHERPLY_NATS_URL: nats.url, ETHERPLY_SYNC_STRATEGY: strategy } });

@@ -40,9 +40,7 @@ test.each(['automerge', 'lww', 'server-auth'])(
     };
     const before = await write(late, 'before', 50);
     await cluster.agreed('hidden');
-    await nats.end('SIGTERM');
     await nats.copyStore();
-    await nats.restart();
     early.proxy.block();
     const lost = await write(late, 'lost', 20);
     late.proxy.block();

@@ -30,6 +30,26 @@ export class KeptCluster {
     return load;
   }
 
+  /**
+   * What is written through one pod meanwhile, the stream loses, and no other pod has it. The others are back then, and that one
+   * is paused, so that it hears of it last.
+   */
+  async lose<T>(alone: Pod, write: () => Promise<T>): Promise<T> {
+    const { nats, pods } = this.cluster;
+    const others = pods.filter((pod) => pod !== alone);
+    await nats.copyStore();
+    await Promise.all(pods.map((pod) => this.cluster.ready(pod)));
+    await Promise.all(others.map((pod) => pod.end('SIGKILL')));
+    const written = await write();
+    await alone.pause();
+    await nats.end('SIGKILL');
+    await nats.restoreStore();
+    await nats.restart();
+    await Promise.all(others.map((pod) => pod.restart()));
+    await Promise.all(others.map((pod) => this.cluster.ready(pod)));
+    return written;
+  }
+
   /** Resolves when every pod has everything. */
   takenIn(): Promise<void> {
     return until(async () => (await this.view.lacking()) === 0);

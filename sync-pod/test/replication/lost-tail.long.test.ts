@@ -29,9 +29,7 @@ describe.each(['automerge', 'lww', 'server-auth'])('%s', (strategy) => {
       });
       const { nats, pods } = cluster;
       const before = await write(new Load(pods, WORKSPACES, 2, 'before'));
-      await nats.end('SIGTERM');
       await nats.copyStore();
-      await nats.restart();
       const lost = await write(new Load(pods, WORKSPACES, 2, 'lost'));
       await nats.end('SIGKILL');
       if (everything) await nats.clearStore();

@@ -2,11 +2,9 @@ import { isDeepStrictEqual } from 'node:util';
 import * as Automerge from '@automerge/automerge';
 import { workspaceId } from '@etherply/protocol';
 import { afterEach, expect, test } from '@jest/globals';
-import { encodeEnvelope } from '../../src/workspace/envelope.ts';
-import { messageId } from '../../src/workspace/message-id.ts';
 import { NatsServer } from '../nats-server.ts';
 import { Pod, until } from '../pod.ts';
-import { TestStream } from './test-stream.ts';
+import { recordOf, TestStream } from './test-stream.ts';
 
 interface Note {
   text: string;
@@ -33,10 +31,8 @@ async function start(): Promise<Pod> {
 }
 
 /** As a pod does whose client has made this change. */
-async function publish(change: Uint8Array): Promise<void> {
-  const ops = [{ user: 'bob', id: null, fingerprint: 0, timestamp: null }];
-  const bytes = encodeEnvelope({ kind: 'automerge', epoch: 1, time: Date.now(), data: change, ops });
-  await stream.stream.publish(WORKSPACE, { id: messageId(WORKSPACE, bytes), bytes });
+function publish(change: Uint8Array): Promise<void> {
+  return stream.publish(WORKSPACE, recordOf('automerge', change));
 }
 
 test('edits inside values come to JSON clients as whole values, and outlive restarts, compactions and volumes', async () => {

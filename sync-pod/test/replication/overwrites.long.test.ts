@@ -17,14 +17,14 @@ class Overwriter {
   #isEnding = false;
   written = 0;
 
-  constructor(pod: Pod, workspace: string, keys: number) {
-    this.#running = this.#run(pod, workspace, keys);
+  constructor(pod: Pod) {
+    this.#running = this.#run(pod);
   }
 
-  async #run(pod: Pod, workspace: string, keys: number): Promise<void> {
-    const client = await pod.connect(workspace);
+  async #run(pod: Pod): Promise<void> {
+    const client = await pod.connect('w');
     while (!this.#isEnding) {
-      await client.set(`key-${this.written % keys}`, this.written);
+      await client.set(`key-${this.written % KEYS}`, this.written);
       this.written += 1;
     }
     client.close();
@@ -39,7 +39,7 @@ class Overwriter {
 test('a new pod has the last values of what others overwrite', async () => {
   kept = await KeptCluster.start(SERVER_AUTH);
   const { cluster } = kept;
-  const writer = new Overwriter(cluster.pod(0), 'w', KEYS);
+  const writer = new Overwriter(cluster.pod(0));
   await until(async () => writer.written > 2 * KEYS);
   await kept.emptied();
   const fresh = await cluster.add();
@@ -62,22 +62,10 @@ async function setAll(pod: Pod, value: string): Promise<void> {
 test('pods that have written the same keys while the stream lost its end agree on them', async () => {
   kept = await KeptCluster.start(SERVER_AUTH);
   const { cluster } = kept;
-  const { nats } = cluster;
-  const [alone = cluster.pod(0), ...others] = cluster.pods;
+  const alone = cluster.pod(0);
   await setAll(alone, 'before');
   await kept.emptied();
-  await nats.end('SIGTERM');
-  await nats.copyStore();
-  await nats.restart();
-  await Promise.all(cluster.pods.map((pod) => cluster.ready(pod)));
-  await Promise.all(others.map((pod) => pod.end('SIGKILL')));
-  await setAll(alone, 'lost');
-  await alone.pause();
-  await nats.end('SIGKILL');
-  await nats.restoreStore();
-  await nats.restart();
-  await Promise.all(others.map((pod) => pod.restart()));
-  await Promise.all(others.map((pod) => cluster.ready(pod)));
+  await kept.lose(alone, () => setAll(alone, 'lost'));
   for (let n = 0; n < 2; n += 1) await setAll(cluster.pod(1), 'after');
   alone.resume();
   await until(async () => (await alone.metric('etherply_stream_recoveries_total')) > 0);

@@ -7,24 +7,26 @@ import { bytesOf, TestStream, workspace } from './test-stream.ts';
 
 let server: NatsServer;
 let view: StreamView;
-let pods: TestStream[] = [];
+let quick: TestStream;
+let slow: TestStream;
 
 beforeEach(async () => {
   server = await NatsServer.start();
-  for (let n = 0; n < 2; n += 1) pods.push(await TestStream.open(server.url, { retention: 'interest' }));
+  quick = await TestStream.open(server.url, { retention: 'interest' });
+  slow = await TestStream.open(server.url, { retention: 'interest' });
   view = await StreamView.open(server.url);
 });
 afterEach(async () => {
   await view.close();
-  for (const pod of pods) await pod.close();
-  pods = [];
+  await quick.close();
+  await slow.close();
   await server.stop();
 });
 
 /** The next messages that the stream has for a pod. */
-async function received(pod: TestStream | undefined, count: number): Promise<JsMsg[]> {
+async function received({ consumer: one }: TestStream, count: number): Promise<JsMsg[]> {
   const messages: JsMsg[] = [];
-  const consumer = await pod?.consumer?.open();
+  const consumer = await one?.open();
   for await (const message of (await consumer?.fetch({ max_messages: count, expires: 5000 })) ?? []) {
     messages.push(message);
   }
@@ -32,20 +34,19 @@ async function received(pod: TestStream | undefined, count: number): Promise<JsM
 }
 
 test.each(['summary', 'reset'] as const)('a %s takes nothing from a pod that lacks it', async (rollup) => {
-  const [quick, slow] = pods;
-  const publish = async (name: string, id: string) => quick?.stream.publish(workspace(name), { id, bytes: bytesOf(1) });
+  const publish = async (name: string, id: string) => quick.stream.publish(workspace(name), { id, bytes: bytesOf(1) });
   await publish('early', 'first');
   await publish('rolled', 'one');
   await publish('rolled', 'two');
   await publish('late', 'last');
   const late = (await received(slow, 4)).at(-1);
-  await quick?.stream.publish(workspace('rolled'), { id: 'all', bytes: bytesOf(1), rollup });
+  await quick.stream.publish(workspace('rolled'), { id: 'all', bytes: bytesOf(1), rollup });
   // Only this one: where the server counts what a purge has removed as acked, it takes the first for acked now.
   await late?.ackAck();
   const all = await received(quick, 5);
   for (const message of all) await message.ackAck();
   // The last one has gone, which both have acked.
   await until(async () => (await view.messages('late')) === 0);
-  expect(await slow?.read(workspace('early'))).toMatchObject([{ id: 'first' }]);
-  expect(await slow?.read(workspace('rolled'))).toMatchObject([{ id: 'one' }, { id: 'two' }, { id: 'all', rollup }]);
+  expect(await slow.read(workspace('early'))).toMatchObject([{ id: 'first' }]);
+  expect(await slow.read(workspace('rolled'))).toMatchObject([{ id: 'one' }, { id: 'two' }, { id: 'all', rollup }]);
 });

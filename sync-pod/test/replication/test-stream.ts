@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { type WorkspaceId, workspaceId } from '@etherply/protocol';
+import { type StrategyName, type WorkspaceId, workspaceId } from '@etherply/protocol';
 import { JetStream, type JetStreamOptions } from '../../src/replication/jetstream.ts';
 import { NatsClient } from '../../src/replication/nats-client.ts';
 import { natsConnector } from '../../src/replication/nats-connection.ts';
 import { PodConsumer } from '../../src/replication/pod-consumer.ts';
 import type { StreamMessage } from '../../src/replication/stream.ts';
+import { encodeEnvelope } from '../../src/workspace/envelope.ts';
+import { messageId } from '../../src/workspace/message-id.ts';
 import { until } from '../pod.ts';
 
 const NO_CREDENTIALS = {
@@ -73,6 +75,11 @@ export class TestStream {
     return messages;
   }
 
+  /** Publishes a message as a pod does. */
+  async publish(id: WorkspaceId, bytes: Uint8Array): Promise<void> {
+    await this.stream.publish(id, { id: messageId(id, bytes), bytes });
+  }
+
   async close(): Promise<void> {
     this.stream.close();
     await this.nats.close();
@@ -87,4 +94,10 @@ export function workspace(id: string): WorkspaceId {
 /** So many bytes; two with different seeds differ. */
 export function bytesOf(length: number, seed = 0): Uint8Array {
   return Uint8Array.from({ length }, (_, i) => (i * 31 + seed) % 251);
+}
+
+/** The message of a record whose sender nothing is known of but the user. */
+export function recordOf(kind: StrategyName, data: Uint8Array): Uint8Array {
+  const ops = [{ user: 'bob', id: null, fingerprint: 0, timestamp: null }];
+  return encodeEnvelope({ kind, epoch: 1, time: Date.now(), data, ops });
 }
