@@ -32,7 +32,7 @@ import { OpRate } from './usage/op-rate.ts';
 import { Usage } from './usage/usage.ts';
 import { warmUp } from './warm-up.ts';
 import { Webhooks } from './webhooks/webhooks.ts';
-import { Workspaces } from './workspace/workspaces.ts';
+import { Workspaces } from './workspaces/workspaces.ts';
 
 const VERSION = '0.2.0';
 /** So many seconds' worth of ops pass at once after a rest. */

@@ -8,9 +8,9 @@ import type { PodConsumer } from './replication/pod-consumer.ts';
 import { request, serve } from './replication/requests.ts';
 import { StreamUnavailableError } from './replication/stream.ts';
 import { ShardDownError } from './storage/supervised-shard.ts';
-import { type CopyAnswer, CopyService, decodeCopyAnswer, encodeCopyAnswer } from './workspace/copy-service.ts';
-import { NotCommittedError } from './workspace/turns.ts';
-import type { Workspaces } from './workspace/workspaces.ts';
+import { NotCommittedError } from './workspace/turn/turns.ts';
+import { type CopyAnswer, CopyService, decodeCopyAnswer, encodeCopyAnswer } from './workspaces/copy-service.ts';
+import type { Workspaces } from './workspaces/workspaces.ts';
 
 interface Parts {
   readonly cluster: string;

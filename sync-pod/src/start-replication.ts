@@ -10,13 +10,13 @@ import { PodConsumer } from './replication/pod-consumer.ts';
 import { StreamUnavailableError } from './replication/stream.ts';
 import { RunningFullCopy } from './start-full-copy.ts';
 import { readPodId } from './storage/pod-id.ts';
-import type { Home } from './workspace/home.ts';
-import { serveHome } from './workspace/home-service.ts';
-import { RemoteHome } from './workspace/remote-home.ts';
-import type { Replication } from './workspace/replica.ts';
-import { StreamComparison } from './workspace/stream-comparison.ts';
-import { UnpublishedBudget } from './workspace/unpublished-budget.ts';
-import type { Workspaces } from './workspace/workspaces.ts';
+import type { Home } from './workspace/home/home.ts';
+import { RemoteHome } from './workspace/home/remote-home.ts';
+import type { Replication } from './workspace/replica/replica.ts';
+import { StreamComparison } from './workspace/replica/stream-comparison.ts';
+import { UnpublishedBudget } from './workspace/replica/unpublished-budget.ts';
+import { serveHome } from './workspaces/home-service.ts';
+import type { Workspaces } from './workspaces/workspaces.ts';
 
 /** So often it is checked whether the stream still has what it had. */
 const CHECK_MS = 15_000;

@@ -4,11 +4,11 @@ import { Session } from './session/session.ts';
 import { CommitLoop } from './storage/commit-loop.ts';
 import type { LogEntry, Write } from './storage/shard.ts';
 import type { HistoryWork } from './strategy/history.ts';
-import { NO_CHECKPOINT } from './workspace/checkpoint.ts';
 import { Documents } from './workspace/documents.ts';
-import type { Source } from './workspace/source.ts';
+import { NO_CHECKPOINT } from './workspace/replica/checkpoint.ts';
+import type { Source } from './workspace/state/source.ts';
+import { type StateOptions, WorkspaceState } from './workspace/state/workspace-state.ts';
 import { Workspace } from './workspace/workspace.ts';
-import { type StateOptions, WorkspaceState } from './workspace/workspace-state.ts';
 
 const TURNS = 400;
 const MOST_MS = 400;

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { eachAtOnce } from '../src/workspace/at-once.ts';
+import { eachAtOnce } from '../src/workspaces/at-once.ts';
 
 /** Work that takes some turns of the event loop, and is counted. */
 class Counted {

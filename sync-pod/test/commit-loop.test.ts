@@ -8,13 +8,13 @@ import { Shard, type Write } from '../src/storage/shard.ts';
 import { heavyWork } from '../src/strategy/automerge/heavy-work.ts';
 import { historyWork } from '../src/strategy/histories.ts';
 import { createStrategy } from '../src/strategy/strategies.ts';
-import { NO_CHECKPOINT } from '../src/workspace/checkpoint.ts';
-import { Compaction, CompactionFailed } from '../src/workspace/compaction.ts';
 import { Documents } from '../src/workspace/documents.ts';
-import { decodeManifest } from '../src/workspace/manifest.ts';
-import type { Outcome } from '../src/workspace/submission.ts';
+import { NO_CHECKPOINT } from '../src/workspace/replica/checkpoint.ts';
+import { Compaction, CompactionFailed } from '../src/workspace/state/compaction.ts';
+import { decodeManifest } from '../src/workspace/state/manifest.ts';
+import { WorkspaceState } from '../src/workspace/state/workspace-state.ts';
+import type { Outcome } from '../src/workspace/turn/submission.ts';
 import { Workspace } from '../src/workspace/workspace.ts';
-import { WorkspaceState } from '../src/workspace/workspace-state.ts';
 
 let dir: string;
 let shard: Shard;

@@ -1,8 +1,8 @@
 import * as Automerge from '@automerge/automerge';
 import type { WorkspaceId } from '@etherply/protocol';
 import { Shard } from '../src/storage/shard.ts';
-import { decodeEnvelope } from '../src/workspace/envelope.ts';
-import { decodeManifest, type Manifest } from '../src/workspace/manifest.ts';
+import { decodeEnvelope } from '../src/workspace/state/envelope.ts';
+import { decodeManifest, type Manifest } from '../src/workspace/state/manifest.ts';
 
 /** What a pod that has ended left on disk of a workspace, as the real library loads it. */
 export class StoredDocument {

@@ -2,7 +2,7 @@ import type { WorkspaceId } from '@etherply/protocol';
 import type { z } from 'zod';
 import type { Access, Scope } from '../auth/access.ts';
 import type { Edit, HistoricRecord } from '../strategy/history.ts';
-import { heldText } from '../workspace/frames.ts';
+import { heldText } from '../workspace/turn/frames.ts';
 import type { RequestFacts } from './request.ts';
 
 /** A request that has passed the gate. */

@@ -2,7 +2,7 @@ import type { TemplatedApp, WebSocket } from 'uWebSockets.js';
 import { CLOSE, type WorkspaceId } from '@etherply/protocol';
 import type { Audience } from '../presence/presence.ts';
 import type { Session } from '../session/session.ts';
-import type { Announcement, Broadcaster, Subscriber } from '../workspace/broadcaster.ts';
+import type { Announcement, Broadcaster, Subscriber } from '../workspace/turn/broadcaster.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 
 /** What is kept with a socket. */

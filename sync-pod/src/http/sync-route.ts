@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import type { TokenVerifier } from '../auth/token-verifier.ts';
 import type { Presence } from '../presence/presence.ts';
 import { Session, type SessionLimits, type SessionObserver, type SessionSocket } from '../session/session.ts';
-import type { Workspaces } from '../workspace/workspaces.ts';
+import type { Workspaces } from '../workspaces/workspaces.ts';
 import type { Admission } from './admission.ts';
 import type { CorkAnchor } from './cork-anchor.ts';
 import { type Gate, SUBPROTOCOL } from './gate.ts';

@@ -10,9 +10,9 @@ import { decodeSyncMessage, type SyncMessage } from '../strategy/automerge/sync-
 import type { HistoryWork } from '../strategy/history.ts';
 import type { Author } from '../strategy/strategy.ts';
 import { UnreadableError } from '../strategy/unreadable-error.ts';
-import { isPassingError } from '../workspace/passing-error.ts';
-import type { Outcome } from '../workspace/submission.ts';
+import type { Outcome } from '../workspace/turn/submission.ts';
 import type { Workspace } from '../workspace/workspace.ts';
+import { isPassingError } from '../workspaces/passing-error.ts';
 import { Follower } from './follower.ts';
 import type { Pacing, Participant } from './pacing.ts';
 

@@ -2,10 +2,10 @@ import { CLOSE, type ErrorCode, parseWorkspaceId, type WorkspaceId } from '@ethe
 import { type Access, mayOpen } from '../auth/access.ts';
 import { TokenBucket } from '../limits/token-bucket.ts';
 import type { HistoryWork } from '../strategy/history.ts';
-import { isPassingError } from '../workspace/passing-error.ts';
-import { QuarantinedError } from '../workspace/quarantine.ts';
 import type { Workspace } from '../workspace/workspace.ts';
-import type { Workspaces } from '../workspace/workspaces.ts';
+import { isPassingError } from '../workspaces/passing-error.ts';
+import { QuarantinedError } from '../workspaces/quarantine.ts';
+import type { Workspaces } from '../workspaces/workspaces.ts';
 import {
   type ClientMessage,
   decodeClientMessage,

@@ -1,10 +1,11 @@
 import type { WorkspaceId } from '@etherply/protocol';
 import type { LogEntry } from '../storage/shard.ts';
 import { type Answered, NEEDS_HISTORY, type Received, type RegisterView } from '../strategy/strategy.ts';
-import { announcementOf, SYSTEM_USER } from './announcement.ts';
-import type { Announcement, Broadcaster } from './broadcaster.ts';
-import type { Envelope } from './envelope.ts';
-import type { WorkspaceState } from './workspace-state.ts';
+import type { Envelope } from './state/envelope.ts';
+import { SYSTEM_USER } from './state/system-user.ts';
+import type { WorkspaceState } from './state/workspace-state.ts';
+import { announcementOf } from './turn/announcement.ts';
+import type { Announcement, Broadcaster } from './turn/broadcaster.ts';
 
 /** What one user has written. */
 interface Told {

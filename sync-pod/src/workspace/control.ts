@@ -1,10 +1,10 @@
 import type { WorkspaceId, WorkspaceSettings } from '@etherply/protocol';
 import type { Rollup } from '../replication/stream.ts';
 import { SettingsError } from '../strategy/strategy.ts';
-import { type Change, deletion, settingsRecord } from './change.ts';
-import { DELETION_KIND, type Envelope, encodeEnvelope, encodeSettings, SETTINGS_KIND } from './envelope.ts';
-import type { Outcome } from './submission.ts';
-import type { WorkspaceState } from './workspace-state.ts';
+import { type Change, deletion, settingsRecord } from './state/change.ts';
+import { DELETION_KIND, type Envelope, encodeEnvelope, encodeSettings, SETTINGS_KIND } from './state/envelope.ts';
+import type { WorkspaceState } from './state/workspace-state.ts';
+import type { Outcome } from './turn/submission.ts';
 
 /** What an admin wants of a workspace. */
 export interface Control {

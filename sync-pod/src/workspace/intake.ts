@@ -4,8 +4,9 @@ import type { LogEntry } from '../storage/shard.ts';
 import type { HistoryWork } from '../strategy/history.ts';
 import { ServerAuthStrategy } from '../strategy/server-auth/server-auth-strategy.ts';
 import { Absorption } from './absorption.ts';
-import type { Broadcaster } from './broadcaster.ts';
-import { type Change, deletion, imported, settingsRecord } from './change.ts';
+import type { Arrival } from './replica/inbox.ts';
+import type { Replica } from './replica/replica.ts';
+import { type Change, deletion, imported, settingsRecord } from './state/change.ts';
 import {
   DELETION_KIND,
   decodeEnvelope,
@@ -14,10 +15,8 @@ import {
   encodeSettings,
   SETTINGS_KIND,
   STATE_KIND,
-} from './envelope.ts';
-import type { Arrival } from './inbox.ts';
-import { decodeManifest } from './manifest.ts';
-import type { Replica } from './replica.ts';
+} from './state/envelope.ts';
+import { decodeManifest } from './state/manifest.ts';
 import {
   decodeStoredState,
   opIdChunksOf,
@@ -25,8 +24,9 @@ import {
   StoredSource,
   type StoredState,
   stateChunksOf,
-} from './stored-state.ts';
-import type { WorkspaceState } from './workspace-state.ts';
+} from './state/stored-state.ts';
+import type { WorkspaceState } from './state/workspace-state.ts';
+import type { Broadcaster } from './turn/broadcaster.ts';
 
 /** The workspace that messages of other pods are taken into. */
 interface Target {

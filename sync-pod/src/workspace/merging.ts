@@ -3,14 +3,14 @@ import type { LogEntry, Write } from '../storage/shard.ts';
 import { AutomergeStrategy } from '../strategy/automerge/automerge-strategy.ts';
 import type { Author } from '../strategy/strategy.ts';
 import { Absorption } from './absorption.ts';
-import type { Broadcaster } from './broadcaster.ts';
-import { encodeEnvelope } from './envelope.ts';
 import type { Intake } from './intake.ts';
-import type { WorkspaceQuota } from './quota.ts';
-import type { Replica } from './replica.ts';
-import type { Step } from './step.ts';
-import type { Outcome } from './submission.ts';
-import type { WorkspaceState } from './workspace-state.ts';
+import type { Replica } from './replica/replica.ts';
+import { encodeEnvelope } from './state/envelope.ts';
+import type { WorkspaceState } from './state/workspace-state.ts';
+import type { Broadcaster } from './turn/broadcaster.ts';
+import type { WorkspaceQuota } from './turn/quota.ts';
+import type { Step } from './turn/step.ts';
+import type { Outcome } from './turn/submission.ts';
 
 /** Changes that a client brings. */
 export interface Contribution {

@@ -1,10 +1,10 @@
 import type { WorkspaceId } from '@etherply/protocol';
 import type { Strategy } from '../strategy/strategy.ts';
-import type { Home } from './home.ts';
+import type { Home } from './home/home.ts';
 import type { Intake } from './intake.ts';
-import type { Replica } from './replica.ts';
-import { type Outcome, type Submission, UNAVAILABLE } from './submission.ts';
-import type { Turn } from './turn.ts';
+import type { Replica } from './replica/replica.ts';
+import { type Outcome, type Submission, UNAVAILABLE } from './turn/submission.ts';
+import type { Turn } from './turn/turn.ts';
 
 /** For how long what another region did may take to come here before it is acked without. */
 const ARRIVAL_MS = 2000;

@@ -1,12 +1,12 @@
 import type { WorkspaceId } from '@etherply/protocol';
 import { StreamUnavailableError } from '../replication/stream.ts';
-import { encodeEnvelope, STATE_KIND } from './envelope.ts';
 import type { Intake } from './intake.ts';
-import type { Replica } from './replica.ts';
-import type { Source } from './source.ts';
-import type { Step } from './step.ts';
-import { encodeStoredState, readStoredState, type StoredState } from './stored-state.ts';
-import type { WorkspaceState } from './workspace-state.ts';
+import type { Replica } from './replica/replica.ts';
+import { encodeEnvelope, STATE_KIND } from './state/envelope.ts';
+import type { Source } from './state/source.ts';
+import { encodeStoredState, readStoredState, type StoredState } from './state/stored-state.ts';
+import type { WorkspaceState } from './state/workspace-state.ts';
+import type { Step } from './turn/step.ts';
 
 /** For how long a workspace stands still where the stream does not answer. */
 export const PATIENCE_MS = 5000;

@@ -1,5 +1,5 @@
 import type { RegisterView, Strategy } from '../strategy/strategy.ts';
-import { Slices } from './slices.ts';
+import { Slices } from './state/slices.ts';
 
 /** The whole state of a workspace at some heads. */
 export interface Whole {

@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals';
 import { connect } from '@nats-io/transport-node';
 import { NatsClient } from '../../src/replication/nats-client.ts';
 import { StreamUnavailableError } from '../../src/replication/stream.ts';
-import { RemoteHome } from '../../src/workspace/remote-home.ts';
+import { RemoteHome } from '../../src/workspace/home/remote-home.ts';
 import { freePort } from '../pod.ts';
 
 test('until NATS is reached for the first time the home region is away, and no message is too large for it', async () => {

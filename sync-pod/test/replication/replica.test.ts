@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { StreamUnavailableError } from '../../src/replication/stream.ts';
-import { NO_CHECKPOINT } from '../../src/workspace/checkpoint.ts';
-import { Replica } from '../../src/workspace/replica.ts';
-import { StreamComparison } from '../../src/workspace/stream-comparison.ts';
-import { UnpublishedBudget } from '../../src/workspace/unpublished-budget.ts';
+import { NO_CHECKPOINT } from '../../src/workspace/replica/checkpoint.ts';
+import { Replica } from '../../src/workspace/replica/replica.ts';
+import { StreamComparison } from '../../src/workspace/replica/stream-comparison.ts';
+import { UnpublishedBudget } from '../../src/workspace/replica/unpublished-budget.ts';
 import { NatsServer } from '../nats-server.ts';
 import { until } from '../pod.ts';
 import { NatsProxy } from './nats-proxy.ts';

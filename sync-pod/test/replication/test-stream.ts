@@ -5,8 +5,8 @@ import { NatsClient } from '../../src/replication/nats-client.ts';
 import { natsConnector } from '../../src/replication/nats-connection.ts';
 import { PodConsumer } from '../../src/replication/pod-consumer.ts';
 import type { StreamMessage } from '../../src/replication/stream.ts';
-import { encodeEnvelope } from '../../src/workspace/envelope.ts';
-import { messageId } from '../../src/workspace/message-id.ts';
+import { messageId } from '../../src/workspace/replica/message-id.ts';
+import { encodeEnvelope } from '../../src/workspace/state/envelope.ts';
 import { until } from '../pod.ts';
 
 const NO_CREDENTIALS = {

@@ -4,7 +4,7 @@ import { type DocumentId, stringifyAutomergeUrl } from '@automerge/automerge-rep
 import { parseWorkspaceId } from '@etherply/protocol';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { Shard } from '../../src/storage/shard.ts';
-import { encodeEnvelope } from '../../src/workspace/envelope.ts';
+import { encodeEnvelope } from '../../src/workspace/state/envelope.ts';
 import { freePort, Pod, until } from '../pod.ts';
 import { Cluster } from '../replication/cluster.ts';
 import { bringing, newId, oddChange, RawClient } from './raw-client.ts';

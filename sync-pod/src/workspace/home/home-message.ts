@@ -1,9 +1,9 @@
 import { errorCode, json, rejectCode, workspaceId, workspaceSettings } from '@etherply/protocol';
 import { Encoder } from 'cbor-x';
 import { z } from 'zod';
-import type { Op } from '../strategy/strategy.ts';
+import type { Op } from '../../strategy/strategy.ts';
+import type { Outcome } from '../turn/submission.ts';
 import type { Forwarded } from './home.ts';
-import type { Outcome } from './submission.ts';
 
 // What pods of two regions say to each other of a workspace, in CBOR.
 

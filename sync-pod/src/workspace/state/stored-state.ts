@@ -3,13 +3,13 @@ import { constants, gunzipSync, gzip } from 'node:zlib';
 import type { WorkspaceId } from '@etherply/protocol';
 import { Encoder } from 'cbor-x';
 import { z } from 'zod';
-import type { LogEntry, Write } from '../storage/shard.ts';
-import type { HistoryWork } from '../strategy/history.ts';
-import { SYSTEM_USER } from './announcement.ts';
+import type { LogEntry, Write } from '../../storage/shard.ts';
+import type { HistoryWork } from '../../strategy/history.ts';
 import { encodeEnvelope } from './envelope.ts';
 import { decodeManifest } from './manifest.ts';
 import type { Source } from './source.ts';
 import { readHistory } from './stored-history.ts';
+import { SYSTEM_USER } from './system-user.ts';
 
 /** All that is stored of a workspace, on its way to another pod or from there. */
 export interface StoredState {

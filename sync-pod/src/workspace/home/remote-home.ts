@@ -1,9 +1,9 @@
 import type { WorkspaceId, WorkspaceSettings } from '@etherply/protocol';
-import type { NatsClient } from '../replication/nats-client.ts';
-import { maxRequestBytes, request } from '../replication/requests.ts';
+import type { NatsClient } from '../../replication/nats-client.ts';
+import { maxRequestBytes, request } from '../../replication/requests.ts';
+import { type Outcome, UNAVAILABLE } from '../turn/submission.ts';
 import type { Forwarded, Home } from './home.ts';
 import { decodeOutcomes, encodeHomeRequest, type HomeRequest } from './home-message.ts';
-import { type Outcome, UNAVAILABLE } from './submission.ts';
 
 const TOO_LARGE: Outcome = {
   ok: false,

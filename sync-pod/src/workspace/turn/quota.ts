@@ -1,4 +1,4 @@
-import type { Op, Strategy } from '../strategy/strategy.ts';
+import type { Op, Strategy } from '../../strategy/strategy.ts';
 
 /** How large a workspace may become. */
 export interface WorkspaceQuota {

@@ -1,7 +1,7 @@
 import type { WorkspaceId, WorkspaceSettings } from '@etherply/protocol';
-import type { Committer } from '../storage/commit-loop.ts';
-import type { Write } from '../storage/shard.ts';
-import type { HistoryWork } from '../strategy/history.ts';
+import type { Committer } from '../../storage/commit-loop.ts';
+import type { Write } from '../../storage/shard.ts';
+import type { HistoryWork } from '../../strategy/history.ts';
 import { decodeEnvelope, isOfStrategy } from './envelope.ts';
 import { decodeManifest, encodeManifest, type Manifest, NO_PIECES, type Pieces } from './manifest.ts';
 import { Slices } from './slices.ts';

@@ -1,7 +1,7 @@
 import type { NatsClient } from '../replication/nats-client.ts';
 import { serve } from '../replication/requests.ts';
-import { decodeHomeRequest, encodeOutcomes, type HomeRequest } from './home-message.ts';
-import type { Outcome } from './submission.ts';
+import { decodeHomeRequest, encodeOutcomes, type HomeRequest } from '../workspace/home/home-message.ts';
+import type { Outcome } from '../workspace/turn/submission.ts';
 import type { Workspaces } from './workspaces.ts';
 
 /** Does for other regions what they ask of this one. */

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '@etherply/protocol';
-import type { Author, Op, Refusal, RegisterView } from '../strategy/strategy.ts';
+import type { Author, Op, Refusal, RegisterView } from '../../strategy/strategy.ts';
 import type { Subscriber } from './broadcaster.ts';
 
 /** What a sender learns of its message: all its ops are durable, or none has any effect. */

@@ -1,7 +1,7 @@
 import type { WorkspaceId } from '@etherply/protocol';
-import { StreamUnavailableError } from '../replication/stream.ts';
-import type { Committer } from '../storage/commit-loop.ts';
-import type { Write } from '../storage/shard.ts';
+import { StreamUnavailableError } from '../../replication/stream.ts';
+import type { Committer } from '../../storage/commit-loop.ts';
+import type { Write } from '../../storage/shard.ts';
 import type { Step } from './step.ts';
 
 /** Work during which nothing else happens to the workspace. */

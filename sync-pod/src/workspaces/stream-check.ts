@@ -2,10 +2,16 @@ import type { WorkspaceId } from '@etherply/protocol';
 import { StreamUnavailableError } from '../replication/stream.ts';
 import type { CommitLoop } from '../storage/commit-loop.ts';
 import type { SupervisedShard } from '../storage/supervised-shard.ts';
-import type { Mark } from './checkpoint.ts';
-import { lastMarkOn, laterOf } from './last-mark.ts';
-import type { Replication } from './replica.ts';
-import { decodeStreamFacts, encodeStreamFacts, goesOn, hasLost, type StreamFacts } from './stream-facts.ts';
+import type { Mark } from '../workspace/replica/checkpoint.ts';
+import { lastMarkOn, laterOf } from '../workspace/replica/last-mark.ts';
+import type { Replication } from '../workspace/replica/replica.ts';
+import {
+  decodeStreamFacts,
+  encodeStreamFacts,
+  goesOn,
+  hasLost,
+  type StreamFacts,
+} from '../workspace/replica/stream-facts.ts';
 
 /** What had been taken in of the workspaces that were open at some time. */
 export interface OpenMarks {

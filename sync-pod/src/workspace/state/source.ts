@@ -1,5 +1,5 @@
 import type { WorkspaceId } from '@etherply/protocol';
-import type { LogEntry } from '../storage/shard.ts';
+import type { LogEntry } from '../../storage/shard.ts';
 
 /** Where a workspace is read from. */
 export interface Source {

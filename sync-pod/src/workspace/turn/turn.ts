@@ -1,13 +1,13 @@
 import type { ErrorCode } from '@etherply/protocol';
-import type { Write } from '../storage/shard.ts';
-import { sameHeads } from '../strategy/heads.ts';
-import type { Op, Plan, Strategy } from '../strategy/strategy.ts';
+import type { Write } from '../../storage/shard.ts';
+import { sameHeads } from '../../strategy/heads.ts';
+import type { Op, Plan, Strategy } from '../../strategy/strategy.ts';
+import type { EnvelopeOp } from '../state/envelope.ts';
+import { fingerprintOf, type OpMemory } from '../state/op-memory.ts';
+import type { WorkspaceState } from '../state/workspace-state.ts';
 import { correctSender } from './announcement.ts';
-import type { EnvelopeOp } from './envelope.ts';
-import { fingerprintOf, type OpMemory } from './op-memory.ts';
 import { QuotaCheck, type WorkspaceQuota } from './quota.ts';
 import { type Submission, UNAVAILABLE } from './submission.ts';
-import type { WorkspaceState } from './workspace-state.ts';
 
 /** Submissions in the order in which they will be committed. */
 export interface Sorted {

@@ -1,4 +1,4 @@
-import type { Write } from '../storage/shard.ts';
+import type { Write } from '../../storage/shard.ts';
 
 /** What one turn of the commit loop does for a workspace. */
 export interface Step {

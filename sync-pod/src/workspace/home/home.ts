@@ -1,5 +1,5 @@
 import type { WorkspaceId, WorkspaceSettings } from '@etherply/protocol';
-import type { Outcome, Submission } from './submission.ts';
+import type { Outcome, Submission } from '../turn/submission.ts';
 
 /** A message of a client, on its way to another region. */
 export type Forwarded = Omit<Submission, 'origin' | 'settle'>;

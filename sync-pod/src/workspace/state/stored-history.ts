@@ -1,5 +1,5 @@
 import { type StrategyName, strategyName, type WorkspaceId } from '@etherply/protocol';
-import type { StoredHistory } from '../strategy/history.ts';
+import type { StoredHistory } from '../../strategy/history.ts';
 import { decodeEnvelope, isOfStrategy, userOf } from './envelope.ts';
 import { decodeManifest, type Manifest } from './manifest.ts';
 import { Slices } from './slices.ts';

@@ -1,5 +1,5 @@
 import type { WorkspaceId } from '@etherply/protocol';
-import type { Write } from '../storage/shard.ts';
+import type { Write } from '../../storage/shard.ts';
 import { decodeSettings, type Envelope } from './envelope.ts';
 import { encodeManifest, NO_PIECES } from './manifest.ts';
 import { type StoredState, writesOf } from './stored-state.ts';

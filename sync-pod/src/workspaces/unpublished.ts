@@ -2,9 +2,9 @@ import type { WorkspaceId } from '@etherply/protocol';
 import { StreamUnavailableError } from '../replication/stream.ts';
 import { ShardError } from '../storage/shard.ts';
 import { ShardDownError, type SupervisedShard } from '../storage/supervised-shard.ts';
-import type { Replication } from './replica.ts';
-import { decodeStreamFacts, goesOn } from './stream-facts.ts';
-import type { Workspace } from './workspace.ts';
+import type { Replication } from '../workspace/replica/replica.ts';
+import { decodeStreamFacts, goesOn } from '../workspace/replica/stream-facts.ts';
+import type { Workspace } from '../workspace/workspace.ts';
 
 /** How many workspaces have something that the stream may lack. */
 export interface Unpublished {

@@ -1,6 +1,6 @@
 import type { WorkspaceId } from '@etherply/protocol';
-import type { LiveMessage, Stream, StreamMessage } from '../replication/stream.ts';
-import { StreamUnavailableError } from '../replication/stream.ts';
+import type { LiveMessage, Stream, StreamMessage } from '../../replication/stream.ts';
+import { StreamUnavailableError } from '../../replication/stream.ts';
 import type { Mark } from './checkpoint.ts';
 import { merged } from './merged.ts';
 

@@ -1,5 +1,5 @@
 import type { Durability, ErrorCode } from '@etherply/protocol';
-import type { RegisterView } from '../strategy/strategy.ts';
+import type { RegisterView } from '../../strategy/strategy.ts';
 import type { Rejection } from './submission.ts';
 
 // Frames are put together as text: values keep the text that they were stored with and are never parsed again.

@@ -1,9 +1,9 @@
 import { type StrategyName, strategyName, type WorkspaceId, type WorkspaceSettings } from '@etherply/protocol';
-import type { LogEntry } from '../storage/shard.ts';
-import { AutomergeStrategy } from '../strategy/automerge/automerge-strategy.ts';
-import { isHeavyHistory } from '../strategy/automerge/history-weight.ts';
-import type { HistoryWork, StoredHistory } from '../strategy/history.ts';
-import { type Answered, NEEDS_HISTORY, type Strategy } from '../strategy/strategy.ts';
+import type { LogEntry } from '../../storage/shard.ts';
+import { AutomergeStrategy } from '../../strategy/automerge/automerge-strategy.ts';
+import { isHeavyHistory } from '../../strategy/automerge/history-weight.ts';
+import type { HistoryWork, StoredHistory } from '../../strategy/history.ts';
+import { type Answered, NEEDS_HISTORY, type Strategy } from '../../strategy/strategy.ts';
 import { decodeEnvelope, decodeSettings, type Envelope, SETTINGS_KIND, STATE_KIND, userOf } from './envelope.ts';
 import { decodeManifest, type Manifest, NO_PIECES } from './manifest.ts';
 import { OpMemory } from './op-memory.ts';

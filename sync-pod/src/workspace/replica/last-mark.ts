@@ -1,5 +1,5 @@
 import type { WorkspaceId } from '@etherply/protocol';
-import type { SupervisedShard } from '../storage/supervised-shard.ts';
+import type { SupervisedShard } from '../../storage/supervised-shard.ts';
 import { decodeCheckpoint, type Mark } from './checkpoint.ts';
 
 /** The one with the greater number; undefined where there is none. */

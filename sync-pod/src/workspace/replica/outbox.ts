@@ -1,5 +1,5 @@
 import type { WorkspaceId } from '@etherply/protocol';
-import { type Stream, StreamUnavailableError } from '../replication/stream.ts';
+import { type Stream, StreamUnavailableError } from '../../replication/stream.ts';
 import { messageId } from './message-id.ts';
 import type { UnpublishedBudget } from './unpublished-budget.ts';
 

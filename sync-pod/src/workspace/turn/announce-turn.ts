@@ -1,21 +1,10 @@
 import type { WorkspaceId } from '@etherply/protocol';
-import type { Op, RegisterView, Strategy } from '../strategy/strategy.ts';
-import type { Announcement, Broadcaster } from './broadcaster.ts';
-import { eventText, opFrame, opsFrame } from './frames.ts';
+import type { RegisterView, Strategy } from '../../strategy/strategy.ts';
+import { SYSTEM_USER } from '../state/system-user.ts';
+import { announcementOf, winnerOver } from './announcement.ts';
+import type { Broadcaster } from './broadcaster.ts';
 import type { Submission } from './submission.ts';
 import type { Turn } from './turn.ts';
-
-/** Whose ops these are is in the log, but not told apart where they are sent again as the state of their keys. */
-export const SYSTEM_USER = '';
-
-/** Ops of one user, as others are told of them. */
-export function announcementOf(views: readonly RegisterView[], user: string, heads: readonly string[]): Announcement {
-  const events = views.map(eventText);
-  return {
-    singles: () => events.map((event) => opFrame(event, user)),
-    batch: () => opsFrame(events, user, heads),
-  };
-}
 
 /**
  * Tells everyone what a turn did. One frame for each origin, in commit order; each sender's acks stand where its ops stand.
@@ -62,14 +51,6 @@ export function announceTurn(
   return effective;
 }
 
-/** A message was acked that is in already: tells its sender, who takes it for written now, what has been written since. */
-export function correctSender({ origin, ops }: Submission, strategy: Strategy): void {
-  const changed = ops.flatMap((op) => winnerOver(op, strategy));
-  if (origin === undefined || changed.length === 0) return;
-  origin.flushAcks();
-  origin.correct(announcementOf(changed, SYSTEM_USER, strategy.heads()));
-}
-
 /** Those that follow each other and have the same origin. */
 function endOfGroup(accepted: readonly Submission[], start: number): number {
   const origin = accepted[start]?.origin;
@@ -94,10 +75,4 @@ function settleGroup(
       settle?.({ ok: false, code: 'rejected', message: `${refusal.code}: ${refusal.message}`, rejection });
     }
   }
-}
-
-/** What the key of an op holds, where that is something else than what the op writes. */
-function winnerOver({ key, json, timestamp = 0 }: Op, strategy: Strategy): RegisterView[] {
-  const held = strategy.get(key) ?? { key, json: undefined, timestamp };
-  return held.json === json ? [] : [held];
 }

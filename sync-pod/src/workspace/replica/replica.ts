@@ -6,8 +6,8 @@ import {
   type StreamMessage,
   StreamUnavailableError,
   WrongSequenceError,
-} from '../replication/stream.ts';
-import type { LogEntry, Write } from '../storage/shard.ts';
+} from '../../replication/stream.ts';
+import type { LogEntry, Write } from '../../storage/shard.ts';
 import { type Checkpoint, encodeCheckpoint, type Mark } from './checkpoint.ts';
 import { type Arrival, Inbox } from './inbox.ts';
 import { messageId } from './message-id.ts';
