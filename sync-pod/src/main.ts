@@ -102,7 +102,7 @@ async function main(config: Config): Promise<void> {
     opIdMemoryMs: LIMITS.opIdMemoryMs,
   };
   let started: Workspaces | undefined;
-  const link = await startReplication({ config, metrics: () => metrics, logger, workspaces: () => started });
+  const link = await startReplication({ config, metrics: () => metrics, logger, replicas: () => started?.replicas });
   const presenceBus = link && new PresenceBus(presence, link.presenceBus, PRESENCE_TIMES);
   const workspaces = await Workspaces.start({
     dataDirs: config.dataDirs,
@@ -154,7 +154,7 @@ async function main(config: Config): Promise<void> {
       repoRoute?.closeSome(others, DISMISSAL_MS);
     },
     publish: async () => {
-      await workspaces.connected();
+      await workspaces.replicas?.connected();
       await workspaces.published();
     },
     unpublished: async () => (await workspaces.unpublished()).count,

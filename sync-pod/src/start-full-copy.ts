@@ -10,14 +10,14 @@ import { StreamUnavailableError } from './replication/stream.ts';
 import { ShardDownError } from './storage/supervised-shard.ts';
 import { NotCommittedError } from './workspace/turn/turns.ts';
 import { type CopyAnswer, CopyService, decodeCopyAnswer, encodeCopyAnswer } from './workspaces/copy-service.ts';
-import type { Workspaces } from './workspaces/workspaces.ts';
+import type { Replicas } from './workspaces/replicas.ts';
 
 interface Parts {
   readonly cluster: string;
   readonly nats: NatsClient;
   readonly stream: JetStream;
   readonly consumer: PodConsumer;
-  readonly workspaces: Workspaces;
+  readonly replicas: Replicas;
   readonly logger: Logger;
 }
 
@@ -37,16 +37,16 @@ export class RunningFullCopy {
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    const { consumer, workspaces, stream } = parts;
+    const { consumer, replicas, stream } = parts;
     const failed = (error: unknown) => this.#failed(error);
     this.#copy = new FullCopy(consumer, {
-      takeIn: (id, sequence) => workspaces.takeIn(id, sequence),
+      takeIn: (id, sequence) => replicas.takeIn(id, sequence),
       failed,
       // To ask for the facts finds out what is gone, and makes it again.
       interrupted: () => void stream.facts().catch(failed),
     });
     this.#service = new CopyService(consumer.podId, {
-      publish: () => workspaces.publishCopy(),
+      publish: () => replicas.publishCopy(),
       last: async () => (await stream.facts()).lastSequence,
       failed,
     });

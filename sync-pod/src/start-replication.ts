@@ -16,6 +16,7 @@ import type { Replication } from './workspace/replica/replica.ts';
 import { StreamComparison } from './workspace/replica/stream-comparison.ts';
 import { UnpublishedBudget } from './workspace/replica/unpublished-budget.ts';
 import { serveHome } from './workspaces/home-service.ts';
+import type { Replicas } from './workspaces/replicas.ts';
 import type { Workspaces } from './workspaces/workspaces.ts';
 
 /** So often it is checked whether the stream still has what it had. */
@@ -32,7 +33,7 @@ interface Parts {
   readonly metrics: () => Metrics;
   readonly logger: Logger;
   /** Undefined until they are there. */
-  readonly workspaces: () => Workspaces | undefined;
+  readonly replicas: () => Replicas | undefined;
 }
 
 /** What connects a pod with the others of its cluster. */
@@ -61,7 +62,7 @@ export async function startReplication({
   config,
   metrics,
   logger,
-  workspaces,
+  replicas,
 }: Parts): Promise<RunningReplication | undefined> {
   const { natsUrls, cluster, homeRegion } = config;
   if (natsUrls === undefined) return undefined;
@@ -89,8 +90,8 @@ export async function startReplication({
     }),
   );
   /** Until it could be finished, or the stream is away: then it is done when that is back. */
-  const upToDate = async (work: (all: Workspaces) => Promise<void>) => {
-    for (let all = workspaces(); all !== undefined && stream.isConnected; all = workspaces()) {
+  const upToDate = async (work: (all: Replicas) => Promise<void>) => {
+    for (let all = replicas(); all !== undefined && stream.isConnected; all = replicas()) {
       try {
         return await work(all);
       } catch (error) {
@@ -131,7 +132,7 @@ export async function startReplication({
       },
       disconnected: (reason) => {
         logger.warn({ cluster, reason }, 'the stream cannot be reached');
-        workspaces()?.interrupted();
+        replicas()?.interrupted();
         fullCopy?.stop();
       },
     },
@@ -179,8 +180,8 @@ export async function startReplication({
     begin: (all) => {
       const failed = (error: unknown) => logger.error({ err: error }, 'another region was not answered');
       serveHome(nats, homeSubjectOf(cluster), all, failed);
-      if (consumer !== undefined) {
-        fullCopy = new RunningFullCopy({ cluster, nats, stream, consumer, workspaces: all, logger });
+      if (consumer !== undefined && all.replicas !== undefined) {
+        fullCopy = new RunningFullCopy({ cluster, nats, stream, consumer, replicas: all.replicas, logger });
       }
       if (stream.isConnected) connected();
     },

@@ -160,7 +160,7 @@ async function readState({ workspace, facts, isWanted }: WorkspaceRequest, { wor
     return heads.length === 0 || sameHeads(heads, strategy.heads()) ? wholes.current() : undefined;
   });
   if (whole !== undefined) return stateText(whole.data, whole.heads);
-  const registers = await workspaces.stateAt(workspace, heads, isWanted);
+  const registers = await workspaces.histories.stateAt(workspace, heads, isWanted);
   if (registers === null) throw new HttpError('not_found', 'heads: there is no such state, or it is not kept any more');
   return stateText(await objectText(registers.map(([key, json]) => ({ key, json }))), heads);
 }
@@ -203,7 +203,7 @@ async function readHistory({ workspace, facts, isWanted }: WorkspaceRequest, { w
   if (!Number.isInteger(limit) || limit < least || limit > most) {
     throw new HttpError('bad_request', `limit: a whole number from ${least} to ${most}`);
   }
-  const records = await workspaces.history(
+  const records = await workspaces.histories.page(
     workspace,
     { limit, before: facts.query.get('before') ?? undefined },
     isWanted,

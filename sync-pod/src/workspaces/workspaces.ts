@@ -1,30 +1,27 @@
 import { CLOSE, type WorkspaceId, type WorkspaceSettings } from '@etherply/protocol';
 import { StreamUnavailableError } from '../replication/stream.ts';
-import { CommitLoop, type CommitObserver, type Committer } from '../storage/commit-loop.ts';
-import { shardOf } from '../storage/placement.ts';
-import type { LogEntry } from '../storage/shard.ts';
-import { ShardDownError, SupervisedShard } from '../storage/supervised-shard.ts';
-import type { HistoricRecord, HistoryWork, Page } from '../strategy/history.ts';
+import type { CommitObserver, Committer } from '../storage/commit-loop.ts';
+import { ShardDownError, type SupervisedShard } from '../storage/supervised-shard.ts';
+import type { HistoryWork } from '../strategy/history.ts';
 import { UnreadableError } from '../strategy/unreadable-error.ts';
 import { Documents } from '../workspace/documents.ts';
 import type { Home } from '../workspace/home/home.ts';
-import { decodeCheckpoint, type Mark, NO_CHECKPOINT } from '../workspace/replica/checkpoint.ts';
-import { laterOf } from '../workspace/replica/last-mark.ts';
 import type { Replication } from '../workspace/replica/replica.ts';
 import { encodeStreamFacts, NO_STREAM } from '../workspace/replica/stream-facts.ts';
 import { Compaction, CompactionFailed } from '../workspace/state/compaction.ts';
-import type { Source } from '../workspace/state/source.ts';
-import { readHistory } from '../workspace/state/stored-history.ts';
-import { type StateOptions, WorkspaceState } from '../workspace/state/workspace-state.ts';
+import type { StateOptions } from '../workspace/state/workspace-state.ts';
 import type { Broadcaster } from '../workspace/turn/broadcaster.ts';
 import type { Outcome } from '../workspace/turn/submission.ts';
 import { type Stored, type Update, Workspace, type WorkspaceLimits } from '../workspace/workspace.ts';
-import { eachAtOnce } from './at-once.ts';
 import { Audit } from './audit.ts';
+import { Background } from './background.ts';
+import { HistoryReads } from './history-reads.ts';
 import { IdleQueue } from './idle-queue.ts';
 import { isPassingError } from './passing-error.ts';
 import { Quarantine, QuarantinedError } from './quarantine.ts';
-import { type OpenMarks, StreamCheck } from './stream-check.ts';
+import { Replicas } from './replicas.ts';
+import { type ShardSlot, Shards } from './shards.ts';
+import { StoredWorkspaces } from './stored-workspaces.ts';
 import { countUnpublished, type Unpublished } from './unpublished.ts';
 
 interface Options {
@@ -63,26 +60,8 @@ interface Options {
 
 /** What an open workspace holds besides its keys and values, about. */
 const WORKSPACE_BYTES = 4096;
-
-const MAX_HISTORY_WAITING = 16;
 /** Of so many workspaces it is asked with each sweep whether they have missed something. */
 const AUDITED = 500;
-/** So many workspaces ask the stream at once what they have missed. */
-const CAUGHT_UP_AT_ONCE = 32;
-const RECOVERY_RETRY_MS = 1000;
-/** So often a workspace is copied before the copy is given up. */
-const COPY_TRIES = 10;
-const COPY_RETRY_MS = 500;
-
-/** It cannot be done now, because so much else is. */
-export class BusyError extends Error {
-  override readonly name = 'BusyError';
-}
-
-interface ShardSlot {
-  readonly shard: SupervisedShard;
-  readonly loop: CommitLoop;
-}
 
 interface Slot {
   readonly opening: Promise<Workspace>;
@@ -94,39 +73,47 @@ interface Slot {
 
 /** The workspaces of this pod: opens one when it is first used, and lets go of it when it has been idle for long enough. */
 export class Workspaces {
+  /** Their histories, as they are on disk. */
+  readonly histories: HistoryReads;
+  /** Where other pods have them, too. */
+  readonly replicas: Replicas | undefined;
   readonly #options: Options;
-  readonly #shards: readonly ShardSlot[];
+  readonly #shards: Shards;
+  readonly #stored: StoredWorkspaces;
   readonly #open = new Map<WorkspaceId, Slot>();
   readonly #idle = new IdleQueue();
   readonly #sweeper: NodeJS.Timeout;
-  readonly #underWay = new Set<string>();
-  /** Those of which the stream lacks something, as far as they have been opened. */
-  readonly #unrecovered = new Set<WorkspaceId>();
+  readonly #background: Background;
   readonly #quarantine: Quarantine;
   readonly #documents: Documents;
+  readonly #audit = new Audit(() => this.#openOnes(), AUDITED);
   #closing = false;
-  #background: Promise<void> = Promise.resolve();
-  #historyReads: Promise<unknown> = Promise.resolve();
-  #historyWaiting = 0;
-  readonly #check: StreamCheck | undefined;
-  readonly #audit = new Audit(() => [...this.#open.values()].flatMap(({ workspace }) => workspace ?? []), AUDITED);
 
-  private constructor(options: Options, shards: readonly ShardSlot[]) {
+  private constructor(options: Options, shards: Shards) {
+    const { state, historyWork, replication, now } = options;
     this.#options = options;
     this.#shards = shards;
+    this.#stored = new StoredWorkspaces(shards, { state, historyWork, isReplicated: replication !== undefined });
+    this.histories = new HistoryReads(shards, historyWork);
     this.#documents = new Documents(options.maxDocumentBytes);
-    this.#quarantine = new Quarantine({ began: options.onQuarantined, now: options.now });
-    const { replication } = options;
-    this.#check =
+    this.#quarantine = new Quarantine({ began: options.onQuarantined, now });
+    const isClosing = () => this.#closing;
+    this.#background = new Background({
+      use: (id, work) => this.#use(id, work),
+      failed: (id, error) => {
+        // What keeps the shard or the stream away is known already, and it is tried again.
+        if (!isPassingError(error) && !(error instanceof CompactionFailed)) this.#failed(id, error);
+      },
+      isClosing,
+    });
+    this.replicas =
       replication &&
-      new StreamCheck(replication, {
-        shards,
-        openMarks: () => this.#openMarks(),
-        recover: async (shard) => {
-          await this.#eachCaughtUp(shard.workspaces(), replication.stream.forgets);
-          await this.#recovered(shard);
-        },
-        isClosing: () => this.#closing,
+      new Replicas(replication, shards, this.#background, {
+        openIds: () => [...this.#open.keys()],
+        open: () => this.#openOnes(),
+        use: (id, work) => this.#use(id, work),
+        failed: options.onFailed,
+        isClosing,
       });
     this.#sweeper = setInterval(() => this.#sweep(), Math.max(50, Math.min(options.idleMs / 4, 5000)));
     this.#sweeper.unref();
@@ -134,26 +121,24 @@ export class Workspaces {
 
   /** Opens every shard; the workspaces of one that cannot be opened are unavailable until it can. */
   static async start(options: Options): Promise<Workspaces> {
-    const up: ((index: number) => void)[] = [];
-    const shards = await Promise.all(
-      options.dataDirs.map(async (dir, index): Promise<ShardSlot> => {
-        const shard = await SupervisedShard.open(index, dir, options.writeBufferBytes, {
-          down: (error) => options.onShardDown(error),
-          up: () => {
-            options.onShardUp(index);
-            for (const listener of up) listener(index);
-          },
-        });
-        return { shard, loop: new CommitLoop((writes) => shard.append(writes), options.observer) };
-      }),
-    );
+    const { dataDirs, writeBufferBytes, observer, onShardDown, onShardUp } = options;
+    const up: ((index: number) => void)[] = [onShardUp];
+    const shards = await Shards.open({
+      dataDirs,
+      writeBufferBytes,
+      observer,
+      down: onShardDown,
+      up: (index) => {
+        for (const listener of up) listener(index);
+      },
+    });
     const workspaces = new Workspaces(options, shards);
     if (options.replication === undefined) {
       // What is written from now on no stream has: whatever stream comes next, all is compared with it.
       const forget = (slot: ShardSlot | undefined) =>
         slot?.loop.write([{ kind: 'stream', bytes: encodeStreamFacts(NO_STREAM) }]).catch(() => undefined); // it is down
-      await Promise.all(shards.map(forget));
-      up.push((index) => void forget(shards[index]));
+      await Promise.all(shards.slots.map(forget));
+      up.push((index) => void forget(shards.slots[index]));
     }
     up.push((index) => void workspaces.#resumeAll(index));
     return workspaces;
@@ -162,7 +147,7 @@ export class Workspaces {
   /** What keeps this pod from serving everything, one line a shard; empty when all is well. */
   problems(): string[] {
     const lacks = this.#options.replication?.lacks() ?? [];
-    return [...this.#shards.flatMap(({ shard }) => shard.problem?.message ?? []), lacks].flat();
+    return [...this.#shards.problems(), lacks].flat();
   }
 
   get openCount(): number {
@@ -200,7 +185,7 @@ export class Workspaces {
 
   /** As `acquire`, of one that is quarantined: it can be deleted, and takes nothing else. */
   async #acquireUnreadable(id: WorkspaceId): Promise<Workspace> {
-    const workspace = await this.#hold(id, async () => this.#begin(id, await this.#outline(id)));
+    const workspace = await this.#hold(id, async () => this.#begin(id, await this.#stored.readOutline(id)));
     try {
       await this.#strip(workspace);
     } catch (error) {
@@ -229,7 +214,7 @@ export class Workspaces {
   async #strip(workspace: Workspace): Promise<void> {
     const isToBe = () => this.#quarantine.has(workspace.id) && !workspace.state.isUnreadable;
     if (!isToBe()) return;
-    const stored = await this.#outline(workspace.id);
+    const stored = await this.#stored.readOutline(workspace.id);
     if (isToBe() && this.#open.get(workspace.id)?.workspace === workspace) workspace.resume(stored);
   }
 
@@ -262,27 +247,6 @@ export class Workspaces {
     for (const one of this.#idle.beyond(this.#options.maxIdleBytes)) this.#evict(one);
   }
 
-  /** The commits of a workspace, newest first; null where `before` names none. @throws BusyError, ShardDownError */
-  async history(id: WorkspaceId, page: Page, isWanted: () => boolean): Promise<HistoricRecord[] | null> {
-    return this.#oneByOne(isWanted, async () => {
-      const stored = await readHistory(id, this.#slotOf(id).shard);
-      if (stored === undefined) return page.before === undefined ? [] : null;
-      return this.#options.historyWork.page(stored.strategy, stored.history, page);
-    });
-  }
-
-  /** The live keys of a workspace with their values' texts, as it was at `heads`; null where these are not known. */
-  async stateAt(
-    id: WorkspaceId,
-    heads: readonly string[],
-    isWanted: () => boolean,
-  ): Promise<[key: string, json: string][] | null> {
-    return this.#oneByOne(isWanted, async () => {
-      const stored = await readHistory(id, this.#slotOf(id).shard);
-      return stored === undefined ? null : this.#options.historyWork.stateAt(stored.strategy, stored.history, heads);
-    });
-  }
-
   /** As `Workspace.configure`. @throws ShardDownError */
   configure(id: WorkspaceId, settings: WorkspaceSettings): Promise<Outcome> {
     return this.use(id, (workspace) => workspace.configure(settings));
@@ -298,74 +262,14 @@ export class Workspaces {
     }
   }
 
-  /** The stream can be reached: every open workspace takes in what it missed, and those are opened that have something for it. */
-  async connected(): Promise<void> {
-    const { replication } = this.#options;
-    // Where it forgets, what is here cannot be compared with what it has: first it must be known whether it is the same one.
-    if (replication?.stream.forgets) await this.#check?.compare();
-    const waiting = new Set<WorkspaceId>();
-    for (const { shard } of this.#shards) {
-      if (shard.problem !== undefined) continue;
-      for (const id of await shard.unpublishedWorkspaces()) waiting.add(id);
-    }
-    for (const id of [...this.#open.keys()]) waiting.add(id);
-    await this.#eachCaughtUp(waiting);
-    await this.checkStream();
-  }
-
-  /**
-   * Where the stream no longer has what it had, or a shard has never met it: each workspace that is stored here compares, and
-   * publishes what is missing.
-   */
-  async checkStream(): Promise<void> {
-    await this.#check?.run();
-  }
-
-  /** The stream cannot be reached, and may be another one when it can. */
-  interrupted(): void {
-    this.#check?.interrupted();
-  }
-
-  /** As `Workspace.takeIn`. @throws ShardDownError, too */
-  takeIn(id: WorkspaceId, sequence: number): Promise<number> {
-    this.#mustBeSame();
-    return this.#use(id, (workspace) => workspace.takeIn(sequence));
-  }
-
-  /**
-   * Publishes all that is here, for a pod that has nothing.
-   * @throws StreamUnavailableError, NotCommittedError, ShardDownError where some of it may be missing
-   */
-  async publishCopy(): Promise<void> {
-    for (const { shard } of this.#shards) {
-      for await (const id of shard.workspaces()) {
-        for (let tries = 1; !(await this.#isCopied(id, shard, tries === COPY_TRIES)); tries += 1) {
-          await new Promise((resolve) => setTimeout(resolve, COPY_RETRY_MS).unref());
-        }
-      }
-    }
-  }
-
-  /** False: others kept writing to it. */
-  async #isCopied(id: WorkspaceId, source: Source, isLastTry: boolean): Promise<boolean> {
-    this.#mustBeSame();
-    try {
-      await this.#use(id, (workspace) => this.#alone(() => workspace.publishCopy(source)));
-      return true;
-    } catch (error) {
-      if (isLastTry || !(error instanceof StreamUnavailableError)) throw error;
-      return false;
-    }
-  }
-
   /** Asks for a turn of the commit loop of the workspace's shard. */
   schedule(id: WorkspaceId, committer: Committer): void {
-    this.#slotOf(id).loop.schedule(committer);
+    this.#shards.of(id).loop.schedule(committer);
   }
 
   /** As `Shard.usage`. */
   usage(id: WorkspaceId, first: number, end: number): ReturnType<SupervisedShard['usage']> {
-    return this.#slotOf(id).shard.usage(id, first, end);
+    return this.#shards.of(id).shard.usage(id, first, end);
   }
 
   /** Resolves when the stream has all that is durable here by now; false where that takes too long. */
@@ -383,29 +287,19 @@ export class Workspaces {
   /** How many workspaces there are, open or not, with something that the stream may lack; and why that is not known. */
   async unpublished(): Promise<Unpublished> {
     await this.settled();
-    const open = () => [...this.#open.values()].flatMap(({ workspace }) => workspace ?? []);
-    return countUnpublished(
-      this.#shards.map(({ shard }) => shard),
-      open,
-      this.#options.replication,
-    );
+    const shards = this.#shards.slots.map(({ shard }) => shard);
+    return countUnpublished(shards, () => this.#openOnes(), this.#options.replication);
   }
 
   /** Resolves when everything that has been submitted by now is durable, whatever comes meanwhile. */
   async settled(): Promise<void> {
-    await Promise.all(this.#shards.map(({ loop }) => loop.settled()));
-  }
-
-  /** Resolves when nothing is waiting to be made durable. */
-  async idle(): Promise<void> {
-    await Promise.all(this.#shards.map(({ loop }) => loop.idle()));
+    await this.#shards.settled();
   }
 
   async close(): Promise<void> {
     clearInterval(this.#sweeper);
     this.#closing = true;
-    await this.idle();
-    await Promise.all(this.#shards.map(({ shard }) => shard.close()));
+    await this.#shards.close();
   }
 
   async #load(id: WorkspaceId): Promise<Workspace> {
@@ -417,7 +311,7 @@ export class Workspaces {
 
   async #begin(id: WorkspaceId, stored: Stored): Promise<Workspace> {
     const { broadcaster, now, compactFromBytes, limits, historyWork, replication, home, onUpdated } = this.#options;
-    const { loop } = this.#slotOf(id);
+    const { loop } = this.#shards.of(id);
     const workspace = new Workspace(id, stored, {
       broadcaster,
       now,
@@ -432,7 +326,7 @@ export class Workspaces {
       failed: (one, error) => this.#failed(one, error),
       schedule: (one) => loop.schedule(one),
       compact: (one) => this.#compact(one),
-      rollUp: (one) => this.#inBackground(one.id, 'rollup', () => one.rollUp(this.#slotOf(id).shard)),
+      rollUp: (one) => this.#background.begin(one.id, 'rollup', () => one.rollUp(this.#shards.of(id).shard)),
     });
     try {
       await workspace.catchUp();
@@ -443,40 +337,22 @@ export class Workspaces {
       workspace.close();
       throw error;
     }
-    this.#recover(workspace);
+    this.replicas?.recover(workspace);
     return workspace;
   }
 
-  /** As `#read`; or an outline, where it may have been deleted elsewhere. @throws QuarantinedError */
+  /** What is stored; or an outline, where it may have been deleted elsewhere. @throws QuarantinedError */
   async #readable(id: WorkspaceId): Promise<Stored> {
     try {
-      const stored = await this.#read(id);
+      const stored = await this.#stored.read(id);
       this.#quarantine.delete(id);
       return stored;
     } catch (error) {
       if (isPassingError(error)) throw error;
       this.#quarantine.add(id, error);
       if (this.#options.replication === undefined) throw new QuarantinedError();
-      return this.#outline(id);
+      return this.#stored.readOutline(id);
     }
-  }
-
-  /** As much as it takes to delete a workspace that cannot be read. */
-  async #outline(id: WorkspaceId): Promise<Stored> {
-    const { shard } = this.#slotOf(id);
-    const state = this.#newState();
-    await state.readOutline(id, shard);
-    const bytes = await shard.checkpoint(id);
-    const checkpoint = bytes === undefined ? NO_CHECKPOINT : decodeCheckpoint(bytes);
-    return { state, checkpoint, unpublished: [], isMarked: false };
-  }
-
-  #newState(): WorkspaceState {
-    return new WorkspaceState({
-      ...this.#options.state,
-      sourceOf: (one) => this.#slotOf(one).shard,
-      pack: this.#options.historyWork.pack.bind(this.#options.historyWork),
-    });
   }
 
   #failed(id: WorkspaceId, error: unknown): void {
@@ -493,92 +369,11 @@ export class Workspaces {
     });
   }
 
-  async #read(id: WorkspaceId): Promise<Stored> {
-    const { shard } = this.#slotOf(id);
-    const state = this.#newState();
-    await state.read(id, shard);
-    if (this.#options.replication === undefined) {
-      return { state, checkpoint: NO_CHECKPOINT, unpublished: [], isMarked: false };
-    }
-    const isMarked = await shard.isUnpublished(id);
-    const bytes = await shard.checkpoint(id);
-    const checkpoint = bytes === undefined ? NO_CHECKPOINT : decodeCheckpoint(bytes);
-    const unpublished: LogEntry[] = [];
-    // Where nothing says what the stream has, all that is here is published as a whole.
-    if (checkpoint.marks.size === 0) return { state, checkpoint, unpublished, isMarked };
-    // Compacted before it was written down that the stream has it, or while the pod stood alone: who knows?
-    if (checkpoint.published < (state.snapshot?.position ?? 0)) {
-      return { state, checkpoint: { ...checkpoint, marks: new Map() }, unpublished, isMarked };
-    }
-    for await (const record of shard.records(id, checkpoint.published)) unpublished.push(record);
-    return { state, checkpoint, unpublished, isMarked };
-  }
-
-  /** Resolves when nothing of a shard is waiting to be recovered. @throws StreamUnavailableError, ShardDownError */
-  async #recovered(shard: SupervisedShard): Promise<void> {
-    for (;;) {
-      await this.#background;
-      const left = [...this.#unrecovered].filter((id) => this.#slotOf(id).shard === shard);
-      if (left.length === 0 || this.#closing) return;
-      await new Promise((resolve) => setTimeout(resolve, RECOVERY_RETRY_MS).unref());
-      if (this.#options.replication?.stream.isConnected !== true) throw new StreamUnavailableError('it is away again');
-      for (const id of left) await this.#use(id, (workspace) => this.#recover(workspace));
-    }
-  }
-
-  #openMarks(): OpenMarks {
-    const open = [...this.#open].flatMap(([id, { workspace }]) => (workspace === undefined ? [] : [{ id, workspace }]));
-    const last = open.reduce<Mark | undefined>((mark, { workspace }) => laterOf(mark, workspace.mark), undefined);
-    return { last, ids: new Set(open.map(({ id }) => id)) };
-  }
-
-  /** @throws StreamUnavailableError where the numbers of its messages may not be what they were */
-  #mustBeSame(): void {
-    if (this.#options.replication?.comparison.isSame !== true)
-      throw new StreamUnavailableError('the stream is compared');
-  }
-
-  /**
-   * Opens each, and takes in what the stream has of it; what it lacks is published in the background.
-   * @param isOther the stream is another one than before, and cannot be compared with what is here
-   */
-  async #eachCaughtUp(ids: Iterable<WorkspaceId> | AsyncIterable<WorkspaceId>, isOther = false): Promise<void> {
-    await eachAtOnce(ids, CAUGHT_UP_AT_ONCE, async (id) => {
-      if (this.#closing) return;
-      try {
-        await this.#use(id, async (workspace) => {
-          if (isOther) await workspace.forgetStream();
-          await workspace.catchUp();
-          this.#recover(workspace);
-        });
-      } catch (error) {
-        if (error instanceof StreamUnavailableError) throw error; // it is all done again when it can be reached
-        if (!isPassingError(error)) this.#options.onFailed(id, error);
-      }
-    });
-  }
-
-  /** A whole history may be large: no more than one is in memory, and few may wait. */
-  async #oneByOne<T>(isWanted: () => boolean, read: () => Promise<T>): Promise<T> {
-    if (this.#historyWaiting >= MAX_HISTORY_WAITING) throw new BusyError('too many ask for history at once: ask again');
-    this.#historyWaiting += 1;
-    const reading = this.#historyReads.then(() => {
-      if (!isWanted()) throw new BusyError('nobody waits for it any more');
-      return read();
-    });
-    this.#historyReads = reading.catch(() => undefined); // who asked is told
-    try {
-      return await reading;
-    } finally {
-      this.#historyWaiting -= 1;
-    }
-  }
-
   #compact({ id }: Workspace): void {
     // What is published only when the stream can be reached again must stay in the log until then.
     if (this.#options.replication?.stream.isConnected === false) return;
-    this.#inBackground(id, 'compaction', async (workspace) => {
-      const { shard, loop } = this.#slotOf(id);
+    this.#background.begin(id, 'compaction', async (workspace) => {
+      const { shard, loop } = this.#shards.of(id);
       const { now, historyWork, onCompacted } = this.#options;
       await new Compaction(id, workspace.state, {
         source: shard,
@@ -594,47 +389,13 @@ export class Workspaces {
     });
   }
 
-  #recover(workspace: Workspace): void {
-    const { id } = workspace;
-    // What has broken down is told of already, and must not hold up the others.
-    if (!workspace.isLost || workspace.isDown) this.#unrecovered.delete(id);
-    else this.#unrecovered.add(id);
-    if (!this.#unrecovered.has(id) || this.#options.replication?.stream.isConnected !== true) return;
-    this.#inBackground(id, 'recovery', async (one) => {
-      await one.recover(this.#slotOf(id).shard);
-      if (!one.isLost) this.#unrecovered.delete(id);
-    });
-  }
-
-  #inBackground(id: WorkspaceId, name: string, work: (workspace: Workspace) => Promise<void>): void {
-    const key = `${name} ${id}`;
-    if (this.#underWay.has(key)) return;
-    this.#underWay.add(key);
-    void this.#alone(async () => {
-      try {
-        if (!this.#closing) await this.#use(id, work);
-      } catch (error) {
-        // What keeps the shard or the stream away is known already, and it is tried again.
-        if (!isPassingError(error) && !(error instanceof CompactionFailed)) this.#failed(id, error);
-      }
-      this.#underWay.delete(key);
-    });
-  }
-
-  /** One after the other, so that none removes what another reads. */
-  #alone(work: () => Promise<void>): Promise<void> {
-    const done = this.#background.then(work);
-    this.#background = done.catch(() => undefined); // who asked for it is told
-    return done;
-  }
-
   /** A shard serves again: brings back the workspaces that were open when a write of theirs failed. */
   async #resumeAll(index: number): Promise<void> {
     for (const [id, slot] of this.#open) {
-      if (shardOf(id, this.#shards.length) !== index) continue;
+      if (this.#shards.of(id) !== this.#shards.slots[index]) continue;
       try {
         const workspace = await slot.opening;
-        if (workspace.isDown) workspace.resume(await this.#read(id));
+        if (workspace.isDown) workspace.resume(await this.#stored.read(id));
       } catch (error) {
         // Down again: it will be up again, too. One that cannot be read stays down, and the others go on.
         if (!(error instanceof ShardDownError)) this.#options.onFailed(id, error);
@@ -642,10 +403,8 @@ export class Workspaces {
     }
   }
 
-  #slotOf(id: WorkspaceId): ShardSlot {
-    const slot = this.#shards[shardOf(id, this.#shards.length)];
-    if (slot === undefined) throw new Error('there are no shards');
-    return slot;
+  #openOnes(): Workspace[] {
+    return [...this.#open.values()].flatMap(({ workspace }) => workspace ?? []);
   }
 
   #sweep(): void {
@@ -653,7 +412,7 @@ export class Workspaces {
     for (const [id, { workspace, users, idleSince }] of this.#open) {
       workspace?.wholes.forget();
       workspace?.tidy();
-      if (workspace !== undefined) this.#recover(workspace);
+      if (workspace !== undefined) this.replicas?.recover(workspace);
       if (users === 0 && idleSince <= before) this.#evict(id);
     }
     void this.#audit.run();
