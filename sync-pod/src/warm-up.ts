@@ -54,7 +54,7 @@ export async function warmUp(
       updated: undefined,
       deleted: () => undefined,
       documents: new Documents(Number.MAX_SAFE_INTEGER),
-      failed: (_, error) => {
+      failed: (error) => {
         throw error;
       },
       limits: {

@@ -108,7 +108,7 @@ test('a compaction from before an outage does not bring back what was deleted si
       broadcaster: { isHeard: () => true, announce: () => {}, dismiss: () => {} },
       updated: undefined,
       deleted: () => {},
-      failed: (_, error) => {
+      failed: (error) => {
         throw error;
       },
       schedule: (one) => loop.schedule(one),

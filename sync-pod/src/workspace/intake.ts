@@ -32,10 +32,16 @@ import type { Broadcaster } from './turn/broadcaster.ts';
 interface Target {
   readonly id: WorkspaceId;
   readonly state: WorkspaceState;
-  readonly replica: Replica;
+}
+
+interface Edge {
+  readonly broadcaster: Broadcaster;
+  readonly historyWork: HistoryWork;
   /** Makes durable what was taken in. */
   readonly commit: (absorption: Absorption) => Promise<void>;
   readonly change: (change: Change) => Promise<void>;
+  /** Something that should not happen. */
+  readonly failed: (error: unknown) => void;
 }
 
 /** From here on a message may take too long for a turn. */
@@ -46,22 +52,21 @@ const STEP_RECORDS = 500;
 /** Takes what comes in from the stream into a workspace. */
 export class Intake {
   readonly #target: Target;
-  readonly #broadcaster: Broadcaster;
-  readonly #historyWork: HistoryWork;
-  readonly #failed: (error: unknown) => void;
+  readonly #replica: Replica;
+  readonly #edge: Edge;
 
-  constructor(target: Target, broadcaster: Broadcaster, historyWork: HistoryWork, failed: (error: unknown) => void) {
+  constructor(target: Target, replica: Replica, edge: Edge) {
     this.#target = target;
-    this.#broadcaster = broadcaster;
-    this.#historyWork = historyWork;
-    this.#failed = failed;
+    this.#replica = replica;
+    this.#edge = edge;
   }
 
   /** Takes, up to the first that takes longer or changes more than some keys; undefined where that leaves nothing to write. */
   takeOrdinary(): Absorption | undefined {
-    const { id, state, replica } = this.#target;
+    const { id, state } = this.#target;
+    const replica = this.#replica;
     if (replica.inbox.isEmpty) return undefined; // as a rule: it is asked before each step
-    const absorption = new Absorption(id, state, this.#broadcaster);
+    const absorption = new Absorption(id, state, this.#edge.broadcaster);
     for (let arrival = replica.inbox.first; arrival !== undefined; arrival = replica.inbox.first) {
       if (!arrival.isKnown) {
         const content = arrival.message.content();
@@ -86,10 +91,10 @@ export class Intake {
     for (;;) {
       const ordinary = this.takeOrdinary();
       if (ordinary !== undefined) {
-        await this.#target.commit(ordinary);
+        await this.#edge.commit(ordinary);
         records.push(...ordinary.records);
       }
-      const arrival = this.#target.replica.inbox.first;
+      const arrival = this.#replica.inbox.first;
       if (arrival === undefined) return isOrdinary ? records : undefined;
       const taken = await this.#take(arrival, await arrival.message.content());
       if (taken === undefined) isOrdinary = false;
@@ -109,9 +114,10 @@ export class Intake {
 
   /** @returns the records that came in; undefined where it was something else */
   async #take(arrival: Arrival, bytes: Uint8Array): Promise<readonly LogEntry[] | undefined> {
-    const { id, state, replica, change } = this.#target;
+    const { id, state } = this.#target;
+    const { change } = this.#edge;
     const envelope = decodeEnvelope(bytes);
-    const taken = () => replica.taken(arrival, bytes.length);
+    const taken = () => this.#replica.taken(arrival, bytes.length);
     if (envelope.epoch > state.epoch) {
       if (envelope.kind === DELETION_KIND) taken();
       await change(deletion(id, state, envelope.epoch));
@@ -131,9 +137,10 @@ export class Intake {
     bytes: Uint8Array,
     taken: () => void,
   ): Promise<readonly LogEntry[] | undefined> {
-    const { id, state, commit, change } = this.#target;
+    const { id, state } = this.#target;
+    const { commit, change } = this.#edge;
     if (envelope.kind === state.strategy.name) {
-      const absorption = new Absorption(id, state, this.#broadcaster);
+      const absorption = new Absorption(id, state, this.#edge.broadcaster);
       await absorption.take(envelope, bytes);
       taken();
       await commit(absorption);
@@ -148,18 +155,17 @@ export class Intake {
       await change({ writes: [], position: state.position, apply: adopt });
     } else {
       taken();
-      this.#failed(new Error(`a record of ${envelope.kind} came to a workspace of ${state.strategy.name}`));
+      this.#edge.failed(new Error(`a record of ${envelope.kind} came to a workspace of ${state.strategy.name}`));
     }
     return undefined;
   }
 
   /** As `#takeState`, of one that may lack what is here: then that goes into the stream again. */
   async #doubting(stored: StoredState, bytes: Uint8Array, taken: () => void): Promise<void> {
-    const { replica } = this.#target;
-    const wasLost = replica.isLost;
-    replica.lose(); // first, so that it says so on disk, too, until it is known
+    const wasLost = this.#replica.isLost;
+    this.#replica.lose(); // first, so that it says so on disk, too, until it is known
     await this.#takeState(stored, bytes, taken);
-    if (!wasLost && (await this.#isAllOf(stored))) replica.found();
+    if (!wasLost && (await this.#isAllOf(stored))) this.#replica.found();
   }
 
   /** Whether nothing is here that is not in it. */
@@ -176,11 +182,11 @@ export class Intake {
   }
 
   async #takeState(stored: StoredState, bytes: Uint8Array, taken: () => void): Promise<void> {
-    const { id, state, change } = this.#target;
+    const { id, state } = this.#target;
     const next = await this.#replacement(stored);
     if (next === undefined) return this.#fold(stored, bytes, taken);
     taken();
-    await change(imported(id, state, stored, next));
+    await this.#edge.change(imported(id, state, stored, next));
   }
 
   /**
@@ -188,10 +194,10 @@ export class Intake {
    * in which records may have come here that follow others of it.
    */
   async #replacement(stored: StoredState): Promise<WorkspaceState | undefined> {
-    const { state, replica } = this.#target;
+    const { state } = this.#target;
     const { strategy, settingsTime, isUntouched } = state;
     const isOrdered = strategy instanceof ServerAuthStrategy;
-    if (!replica.outbox.isEmpty || !(isUntouched || isOrdered)) return undefined;
+    if (!this.#replica.outbox.isEmpty || !(isUntouched || isOrdered)) return undefined;
     const next = await this.#alone(stored);
     const goesBeyond = isOrdered && next.strategy instanceof ServerAuthStrategy && next.strategy.goesBeyond(strategy);
     return (isUntouched || goesBeyond) && settingsTime <= next.settingsTime ? next : undefined;
@@ -199,7 +205,8 @@ export class Intake {
 
   /** Takes in what is not here yet of what is stored elsewhere. */
   async #fold(stored: StoredState, bytes: Uint8Array, taken: () => void): Promise<void> {
-    const { id, commit, change } = this.#target;
+    const { id } = this.#target;
+    const { commit, change } = this.#edge;
     const manifest = stored.manifest === undefined ? undefined : decodeManifest(stored.manifest);
     if (
       manifest !== undefined &&
@@ -211,29 +218,29 @@ export class Intake {
       await change(settingsRecord(id, this.#target.state, envelope, encodeEnvelope(envelope)));
     }
     for (const chunk of opIdChunksOf(stored)) this.#target.state.memory.merge(chunk);
-    let absorption = new Absorption(id, this.#target.state, this.#broadcaster);
+    let absorption = new Absorption(id, this.#target.state, this.#edge.broadcaster);
     if (manifest !== undefined && manifest.historyBase.length > 0) {
       // Not all of its records are there any more.
       absorption.takeState(stateChunksOf(stored), bytes);
     }
-    for await (const record of recordsOf(id, stored, this.#historyWork)) {
+    for await (const record of recordsOf(id, stored, this.#edge.historyWork)) {
       const { state } = this.#target;
       const envelope = decodeEnvelope(record);
       if (envelope.kind === SETTINGS_KIND && envelope.time > state.settingsTime) {
         await commit(absorption);
         await change(settingsRecord(id, state, envelope, record));
-        absorption = new Absorption(id, state, this.#broadcaster);
+        absorption = new Absorption(id, state, this.#edge.broadcaster);
       } else if (
         envelope.kind === state.strategy.name &&
         !(record.length < LARGE_BYTES && absorption.takeNow(envelope, record))
       ) {
         await commit(absorption);
-        absorption = new Absorption(id, state, this.#broadcaster);
+        absorption = new Absorption(id, state, this.#edge.broadcaster);
         await absorption.take(envelope, record);
       }
       if (absorption.records.length < STEP_RECORDS) continue;
       await commit(absorption);
-      absorption = new Absorption(id, state, this.#broadcaster);
+      absorption = new Absorption(id, state, this.#edge.broadcaster);
     }
     taken();
     await commit(absorption);

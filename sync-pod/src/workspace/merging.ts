@@ -1,67 +1,72 @@
-import type { WorkspaceId } from '@etherply/protocol';
-import type { LogEntry, Write } from '../storage/shard.ts';
 import { AutomergeStrategy } from '../strategy/automerge/automerge-strategy.ts';
 import type { Author } from '../strategy/strategy.ts';
 import { Absorption } from './absorption.ts';
-import type { Intake } from './intake.ts';
-import type { Replica } from './replica/replica.ts';
+import type { Core } from './core.ts';
 import { encodeEnvelope } from './state/envelope.ts';
-import type { WorkspaceState } from './state/workspace-state.ts';
-import type { Broadcaster } from './turn/broadcaster.ts';
-import type { WorkspaceQuota } from './turn/quota.ts';
-import type { Step } from './turn/step.ts';
-import type { Outcome } from './turn/submission.ts';
+import type { Steps } from './steps.ts';
+import { type Outcome, UNAVAILABLE } from './turn/submission.ts';
 
 /** Changes that a client brings. */
-export interface Contribution {
+interface Contribution {
   readonly changes: readonly Uint8Array[];
   readonly author: Author;
   /** Called once: when they are as durable as an ack says, or are refused. */
   readonly settle: (outcome: Outcome) => void;
 }
 
-/** The workspace that changes are taken into; nothing else happens to it meanwhile. */
-interface Target {
-  readonly id: WorkspaceId;
-  readonly state: WorkspaceState;
-  readonly replica: Replica | undefined;
-  readonly intake: Intake | undefined;
-  readonly quota: WorkspaceQuota;
-  /** Unix milliseconds. */
-  readonly now: () => number;
-  readonly commit: (step: Pick<Step, 'writes' | 'committed'>) => Promise<void>;
-  /** These are durable here; calls `deliver` when they are as durable as an ack says. */
-  readonly committed: (records: readonly LogEntry[], deliver: () => void) => void;
-  readonly broadcaster: Broadcaster;
-  /** Tells everyone. @param users who sent them */
-  readonly announce: (absorption: Absorption, users: readonly string[]) => void;
-}
+/** So many that bring changes have them taken in at once. */
+const MERGED_AT_ONCE = 64;
 
-/** Takes changes of a client's own document into a workspace. */
+/** Takes changes of clients' own documents into a workspace. */
 export class Merging {
-  readonly #target: Target;
+  readonly #core: Core;
+  readonly #steps: Steps;
+  readonly #waiting: Contribution[] = [];
 
-  constructor(target: Target) {
-    this.#target = target;
+  constructor(core: Core, steps: Steps) {
+    this.#core = core;
+    this.#steps = steps;
+  }
+
+  /** As `Workspace.merge`, where the workspace can take something. */
+  submit(contribution: Contribution): void {
+    this.#waiting.push(contribution);
+    if (this.#waiting.length === 1) this.#mergeNext();
   }
 
   /** The strategy has the whole document, where it is of the kind that can. @throws StreamUnavailableError, NotCommittedError */
   async complete(): Promise<void> {
-    await this.#target.intake?.takeAll();
-    const { id, state } = this.#target;
+    await this.#core.intake?.takeAll();
+    const { id, state } = this.#core;
     if (state.strategy instanceof AutomergeStrategy && !state.strategy.isComplete) await state.complete(id);
   }
 
+  /** All that wait by then are one step. */
+  #mergeNext(): void {
+    let taken: readonly Contribution[] = [];
+    this.#core.turns.enqueue({
+      work: async () => {
+        taken = this.#waiting.splice(0, MERGED_AT_ONCE);
+        if (this.#waiting.length > 0) this.#mergeNext();
+        await this.#merge(taken);
+      },
+      refuse: () => {
+        const refused = taken.length > 0 ? taken : this.#waiting.splice(0);
+        for (const { settle } of refused) settle(UNAVAILABLE);
+      },
+    });
+  }
+
   /** Changes that are in already have no effect. @throws where those that are not settled may not be durable */
-  async merge(contributions: readonly Contribution[]): Promise<void> {
+  async #merge(contributions: readonly Contribution[]): Promise<void> {
     await this.complete();
-    const { id, state, replica, broadcaster, commit, committed, announce } = this.#target;
+    const { id, state, edge, turns } = this.#core;
     const refusal = this.#refusal();
     if (refusal !== undefined) {
       for (const { settle } of contributions) settle(refusal);
       return;
     }
-    const absorption = new Absorption(id, state, broadcaster);
+    const absorption = new Absorption(id, state, edge.broadcaster);
     const users: string[] = [];
     for (const { changes, author } of contributions) {
       const before = absorption.records.length;
@@ -69,43 +74,33 @@ export class Merging {
       absorption.settle();
       if (absorption.records.length > before) users.push(author.userId);
     }
-    const { records } = absorption;
     const heads = state.strategy.heads();
     const settleAll = () => {
       for (const { settle } of contributions) settle({ ok: true, heads });
     };
-    if (records.length === 0) {
-      settleAll();
-      return;
-    }
-    const writes: Write[] = records.map((record) => ({ kind: 'record', ...record }));
-    writes.push(...(replica?.writes(state.position, true) ?? []));
-    const deliver = () => {
-      announce(absorption, users);
-      settleAll();
-    };
-    await commit({ writes, committed: () => committed(records, deliver) });
+    if (absorption.records.length === 0) settleAll();
+    else await turns.commit(this.#steps.ofMerged(absorption, users, settleAll));
   }
 
   async #take(absorption: Absorption, changes: readonly Uint8Array[], author: Author): Promise<void> {
-    const { state, now } = this.#target;
+    const { state, edge } = this.#core;
     const { epoch, strategy } = state;
     const ops = [{ user: author.userId, id: null, fingerprint: 0, timestamp: null }];
     for (const data of changes) {
-      const envelope = { kind: strategy.name, epoch, time: now(), data, ops };
+      const envelope = { kind: strategy.name, epoch, time: edge.now(), data, ops };
       await absorption.take(envelope, encodeEnvelope(envelope));
     }
   }
 
   /** What changes add cannot be known before: a workspace that is beyond its quota takes no more. */
   #refusal(): Outcome | undefined {
-    const { state, quota } = this.#target;
+    const { state, edge } = this.#core;
     const { size } = state.strategy;
+    const { maxKeys, maxBytes } = edge.limits;
     if (state.settings.read_only === true) {
       return { ok: false, code: 'permission_denied', message: 'the workspace is read-only' };
     }
-    if (size.keys <= quota.maxKeys && size.bytes <= quota.maxBytes) return undefined;
-    const message = `a workspace may have ${quota.maxKeys} keys and ${quota.maxBytes} bytes`;
-    return { ok: false, code: 'quota_exceeded', message };
+    if (size.keys <= maxKeys && size.bytes <= maxBytes) return undefined;
+    return { ok: false, code: 'quota_exceeded', message: `a workspace may have ${maxKeys} keys and ${maxBytes} bytes` };
   }
 }

@@ -1,8 +1,6 @@
-import type { WorkspaceId } from '@etherply/protocol';
-import type { Strategy } from '../strategy/strategy.ts';
+import type { Core } from './core.ts';
 import type { Home } from './home/home.ts';
-import type { Intake } from './intake.ts';
-import type { Replica } from './replica/replica.ts';
+import type { Steps } from './steps.ts';
 import { type Outcome, type Submission, UNAVAILABLE } from './turn/submission.ts';
 import type { Turn } from './turn/turn.ts';
 
@@ -11,28 +9,16 @@ const ARRIVAL_MS = 2000;
 /** So many messages go to another region at once. */
 const MAX_FORWARDED = 500;
 
-/** The workspace whose messages get their order; nothing else happens to it meanwhile. */
-interface Target {
-  readonly id: WorkspaceId;
-  readonly strategy: Strategy;
-  readonly replica: Replica | undefined;
-  readonly intake: Intake | undefined;
-  /** Takes what is waiting, at most so many. */
-  readonly take: (most: number) => Submission[];
-  /** What these would do now. */
-  readonly plan: (submissions: readonly Submission[]) => Promise<Turn>;
-  /** Makes durable here what the stream has already. */
-  readonly commit: (turn: Turn) => Promise<void>;
-}
-
 /** Where every pod must see the same order, it is given elsewhere: by the stream, or by another region. */
 export class Order {
-  readonly #target: Target;
+  readonly #core: Core;
+  readonly #steps: Steps;
   /** Called when something has come in. */
   #arrived: (() => void) | undefined;
 
-  constructor(target: Target) {
-    this.#target = target;
+  constructor(core: Core, steps: Steps) {
+    this.#core = core;
+    this.#steps = steps;
   }
 
   /** Something has come in from the stream. */
@@ -46,31 +32,31 @@ export class Order {
     let turn: Turn | undefined;
     try {
       for (let isIn = false; !isIn; ) {
-        await this.#target.intake?.takeAll();
-        submissions.push(...this.#target.take(Number.POSITIVE_INFINITY));
-        turn = await this.#target.plan(submissions);
+        await this.#core.intake?.takeAll();
+        submissions.push(...this.#core.waiting.splice(0));
+        turn = await this.#steps.plan(submissions);
         const { write } = turn;
         isIn =
           write === undefined ||
-          (await this.#target.replica?.publishNext(write.envelope, undefined, Number.POSITIVE_INFINITY)) !== false;
+          (await this.#core.replica?.publishNext(write.envelope, undefined, Number.POSITIVE_INFINITY)) !== false;
       }
     } catch (error) {
       for (const { settle } of submissions) settle(UNAVAILABLE);
       throw error;
     }
-    if (turn !== undefined) await this.#target.commit(turn);
+    if (turn !== undefined) await this.#core.turns.commit(this.#steps.ofPublished(turn));
   }
 
   /** What is waiting is sent to the region that gives the order. When it is acked it has come back, as a rule. */
   async forward(home: Home): Promise<void> {
-    const submissions = this.#target.take(MAX_FORWARDED);
+    const submissions = this.#core.waiting.splice(0, MAX_FORWARDED);
     let outcomes: readonly Outcome[] = [];
     try {
-      outcomes = await home.submit(this.#target.id, submissions);
+      outcomes = await home.submit(this.#core.id, submissions);
       const heads = outcomes.findLast((outcome) => outcome.ok)?.heads;
-      if (heads !== undefined) await this.arrival(() => this.#target.strategy.since(heads) !== null);
+      if (heads !== undefined) await this.arrival(() => this.#core.strategy.since(heads) !== null);
     } finally {
-      const heads = this.#target.strategy.heads();
+      const heads = this.#core.strategy.heads();
       for (const [i, { settle }] of submissions.entries()) {
         const outcome = outcomes[i] ?? UNAVAILABLE;
         settle(outcome.ok ? { ok: true, heads } : outcome);
@@ -82,7 +68,7 @@ export class Order {
   async arrival(isHere: () => boolean): Promise<void> {
     const end = performance.now() + ARRIVAL_MS;
     for (;;) {
-      await this.#target.intake?.takeAll();
+      await this.#core.intake?.takeAll();
       const left = end - performance.now();
       if (isHere() || left <= 0) return;
       await new Promise<void>((resolve) => {

@@ -1,95 +1,84 @@
-import type { WorkspaceId } from '@etherply/protocol';
 import { StreamUnavailableError } from '../replication/stream.ts';
-import type { Intake } from './intake.ts';
-import type { Replica } from './replica/replica.ts';
+import { PATIENCE_MS, type ReplicatedCore } from './core.ts';
 import { encodeEnvelope, STATE_KIND } from './state/envelope.ts';
 import type { Source } from './state/source.ts';
 import { encodeStoredState, readStoredState, type StoredState } from './state/stored-state.ts';
-import type { WorkspaceState } from './state/workspace-state.ts';
-import type { Step } from './turn/step.ts';
 
-/** For how long a workspace stands still where the stream does not answer. */
-export const PATIENCE_MS = 5000;
 /** So often others may be first before a state is given up. */
 const ROLLUP_TRIES = 8;
 /** So often it is all read again for a state that must have its place among what others write. */
 const WHOLE_TRIES = 4;
 
-/** The workspace of which the stream is kept up; nothing else happens to it meanwhile. */
-interface Target {
-  readonly id: WorkspaceId;
-  readonly state: WorkspaceState;
-  readonly replica: Replica;
-  readonly intake: Intake;
-  /** The stream gives the order. */
-  readonly isLinearised: boolean;
+/** What keeping it up takes besides the workspace. */
+interface Edge {
   /** So much has been published since the last message that stands for all that it is time for another. */
-  readonly isRollupDue: boolean;
-  /** Unix milliseconds. */
-  readonly now: () => number;
-  /** Makes durable what the step writes. */
-  readonly commit: (step: Pick<Step, 'writes' | 'committed'>) => Promise<void>;
+  readonly isRollupDue: () => boolean;
   /** Forgets what is here, and takes what the stream has; from then on state, replica and intake are others. */
   readonly startOver: () => Promise<void>;
 }
 
-/** Keeps what the stream has of a workspace short, and whole. `source`: what is on disk; nothing is removed from it meanwhile. */
+/**
+ * Keeps what the stream has of a workspace short, and whole; nothing else happens to it meanwhile. `source`: what is on disk;
+ * nothing is removed from that meanwhile.
+ */
 export class Upkeep {
-  readonly #target: Target;
+  readonly #core: ReplicatedCore;
+  readonly #edge: Edge;
 
-  constructor(target: Target) {
-    this.#target = target;
+  constructor(core: ReplicatedCore, edge: Edge) {
+    this.#core = core;
+    this.#edge = edge;
   }
 
   /** As `Workspace.rollUp`. */
   async rollUp(source: Source): Promise<void> {
-    await this.#target.intake.takeAll();
-    if (this.#target.isRollupDue && (await this.#isPublished())) await this.#publishWhole(source);
+    await this.#core.intake.takeAll();
+    if (this.#edge.isRollupDue() && (await this.#isPublished())) await this.#publishWhole(source);
   }
 
   /** As `Workspace.recover`. */
   async recover(source: Source): Promise<void> {
-    const { replica, intake } = this.#target;
+    const { replica, intake } = this.#core;
     await replica.inbox.catchUp();
     await intake.takeAll();
     if (!replica.isLost) return;
-    if (this.#target.state.position > 0) await this.#publishAll(source);
+    if (this.#core.state.position > 0) await this.#publishAll(source);
     // What the stream has gives the order, where it has everything.
-    if (this.#target.isLinearised && !replica.streamForgets) await this.#target.startOver();
-    this.#target.replica.recovered();
+    if (this.#core.isLinearised && !replica.streamForgets) await this.#edge.startOver();
+    this.#core.replica.recovered();
     await this.#commitCheckpoint();
   }
 
   /** As `Workspace.publishCopy`. */
   async publishCopy(source: Source): Promise<void> {
-    await this.#target.intake.takeAll();
-    if (this.#target.state.position === 0) return;
-    if (!(await this.#isPublished())) throw new StreamUnavailableError(`${this.#target.id} could not be copied`);
+    await this.#core.intake.takeAll();
+    if (this.#core.state.position === 0) return;
+    if (!(await this.#isPublished())) throw new StreamUnavailableError(`${this.#core.id} could not be copied`);
     if (!(await this.#publishWhole(source))) await this.#publishAll(source);
   }
 
   /** As `Workspace.forgetStream`. */
   async forgetStream(): Promise<void> {
-    const { replica, intake } = this.#target;
+    const { replica, intake } = this.#core;
     await intake.takeAll();
     await replica.forget();
-    if (this.#target.state.position > 0) replica.lose();
+    if (this.#core.state.position > 0) replica.lose();
     await this.#commitCheckpoint();
   }
 
   #isPublished(): Promise<boolean> {
-    const { replica, state } = this.#target;
+    const { replica, state } = this.#core;
     return replica.outbox.whenPublished(state.position, PATIENCE_MS);
   }
 
   #commitCheckpoint(): Promise<void> {
-    const { replica, state, commit } = this.#target;
-    return commit({ writes: replica.writes(state.position, false), committed: () => undefined });
+    const { replica, state, turns } = this.#core;
+    return turns.commit({ writes: replica.writes(state.position, false), committed: () => undefined });
   }
 
   /** Publishes a message that stands for all before it; false where others were first, again and again. */
   async #publishWhole(source: Source): Promise<boolean> {
-    const { id, replica, intake } = this.#target;
+    const { id, replica, intake } = this.#core;
     const stored = await readStoredState(id, source);
     const records = [...stored.records];
     for (let n = 0; n < ROLLUP_TRIES; n += 1) {
@@ -104,7 +93,7 @@ export class Upkeep {
 
   /** Publishes all that is here: anywhere, where the order does not matter or the stream is read from the start afterwards. */
   async #publishAll(source: Source): Promise<void> {
-    const { id, replica, isLinearised } = this.#target;
+    const { id, replica, isLinearised } = this.#core;
     if (!isLinearised || !replica.streamForgets) {
       const message = await this.#messageOf(await readStoredState(id, source));
       return replica.publishAnywhere(message, PATIENCE_MS);
@@ -114,8 +103,8 @@ export class Upkeep {
   }
 
   async #messageOf(stored: StoredState): Promise<Uint8Array> {
-    const { state, now } = this.#target;
+    const { state, edge } = this.#core;
     const data = await encodeStoredState(stored);
-    return encodeEnvelope({ kind: STATE_KIND, epoch: state.epoch, time: now(), data, ops: [] });
+    return encodeEnvelope({ kind: STATE_KIND, epoch: state.epoch, time: edge.now(), data, ops: [] });
   }
 }

@@ -16,24 +16,25 @@ const MAX_CHANGES = 1000;
 
 /** Makes whole states of a workspace in slices, and one for all who come at about the same time. */
 export class Wholes {
-  readonly #strategy: Strategy;
+  /** Whose state it is. */
+  readonly strategy: Strategy;
   #served: Promise<void> = Promise.resolve();
   #latest: { readonly heads: readonly string[]; readonly data: Promise<Buffer>; isLarge: boolean } | undefined;
 
   constructor(strategy: Strategy) {
-    this.#strategy = strategy;
+    this.strategy = strategy;
   }
 
   /** A state from which `strategy.since` leads on to the present one: this one, unless it would take long to make. */
   recent(): Promise<Whole> {
     if (this.#latest?.isLarge !== true) return this.current();
-    const changes = this.#strategy.since(this.#latest.heads);
+    const changes = this.strategy.since(this.#latest.heads);
     return this.#take(changes !== null && changes.length <= MAX_CHANGES);
   }
 
   /** The state at this moment. */
   current(): Promise<Whole> {
-    return this.#take(this.#latest?.heads === this.#strategy.heads());
+    return this.#take(this.#latest?.heads === this.strategy.heads());
   }
 
   /** Lets go of the state that is kept for those who come later. */
@@ -43,7 +44,7 @@ export class Wholes {
 
   async #take(latestWillDo: boolean): Promise<Whole> {
     if (!latestWillDo || this.#latest === undefined) {
-      this.#latest = { heads: this.#strategy.heads(), data: objectText(this.#strategy.view()), isLarge: false };
+      this.#latest = { heads: this.strategy.heads(), data: objectText(this.strategy.view()), isLarge: false };
     }
     const latest = this.#latest;
     const { heads, data } = latest;

@@ -4,6 +4,7 @@ import type { CommitObserver, Committer } from '../storage/commit-loop.ts';
 import { ShardDownError, type SupervisedShard } from '../storage/supervised-shard.ts';
 import type { HistoryWork } from '../strategy/history.ts';
 import { UnreadableError } from '../strategy/unreadable-error.ts';
+import type { Stored, Update, WorkspaceLimits } from '../workspace/core.ts';
 import { Documents } from '../workspace/documents.ts';
 import type { Home } from '../workspace/home/home.ts';
 import type { Replication } from '../workspace/replica/replica.ts';
@@ -12,7 +13,7 @@ import { Compaction, CompactionFailed } from '../workspace/state/compaction.ts';
 import type { StateOptions } from '../workspace/state/workspace-state.ts';
 import type { Broadcaster } from '../workspace/turn/broadcaster.ts';
 import type { Outcome } from '../workspace/turn/submission.ts';
-import { type Stored, type Update, Workspace, type WorkspaceLimits } from '../workspace/workspace.ts';
+import { Workspace } from '../workspace/workspace.ts';
 import { Audit } from './audit.ts';
 import { Background } from './background.ts';
 import { HistoryReads } from './history-reads.ts';
@@ -311,7 +312,7 @@ export class Workspaces {
 
   async #begin(id: WorkspaceId, stored: Stored): Promise<Workspace> {
     const { broadcaster, now, compactFromBytes, limits, historyWork, replication, home, onUpdated } = this.#options;
-    const { loop } = this.#shards.of(id);
+    const { shard, loop } = this.#shards.of(id);
     const workspace = new Workspace(id, stored, {
       broadcaster,
       now,
@@ -321,12 +322,12 @@ export class Workspaces {
       documents: this.#documents,
       replication,
       home,
-      updated: onUpdated,
-      deleted: (one) => this.#quarantine.delete(one),
-      failed: (one, error) => this.#failed(one, error),
-      schedule: (one) => loop.schedule(one),
-      compact: (one) => this.#compact(one),
-      rollUp: (one) => this.#background.begin(one.id, 'rollup', () => one.rollUp(this.#shards.of(id).shard)),
+      updated: onUpdated && ((update) => onUpdated(id, update)),
+      deleted: () => this.#quarantine.delete(id),
+      failed: (error) => this.#failed(id, error),
+      schedule: (committer) => loop.schedule(committer),
+      compact: () => this.#compact(id),
+      rollUp: () => this.#background.begin(id, 'rollup', (one) => one.rollUp(shard)),
     });
     try {
       await workspace.catchUp();
@@ -369,7 +370,7 @@ export class Workspaces {
     });
   }
 
-  #compact({ id }: Workspace): void {
+  #compact(id: WorkspaceId): void {
     // What is published only when the stream can be reached again must stay in the log until then.
     if (this.#options.replication?.stream.isConnected === false) return;
     this.#background.begin(id, 'compaction', async (workspace) => {

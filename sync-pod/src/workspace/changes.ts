@@ -1,0 +1,128 @@
+import { CLOSE } from '@etherply/protocol';
+import type { Strategy } from '../strategy/strategy.ts';
+import type { PlanControl } from './control.ts';
+import { type Core, PATIENCE_MS, type Stored } from './core.ts';
+import type { Order } from './order.ts';
+import { NO_CHECKPOINT } from './replica/checkpoint.ts';
+import type { Change } from './state/change.ts';
+import { SYSTEM_USER } from './state/system-user.ts';
+import type { WorkspaceState } from './state/workspace-state.ts';
+import { announcementOf } from './turn/announcement.ts';
+import { type Outcome, UNAVAILABLE } from './turn/submission.ts';
+
+interface Edge {
+  readonly order: () => Order;
+  /** It is one of several copies, anew: with this in place of what it had. */
+  readonly replicate: (stored: Stored) => void;
+}
+
+/** Does to a workspace what no op does: settings, deletion, another state in place of the one that is here. */
+export class Changes {
+  readonly #core: Core;
+  readonly #edge: Edge;
+
+  constructor(core: Core, edge: Edge) {
+    this.#core = core;
+    this.#edge = edge;
+  }
+
+  /** Does what an admin wants, as it is decided here. */
+  control(plan: PlanControl): Promise<Outcome> {
+    return new Promise((settle) => {
+      const { turns, replica } = this.#core;
+      if (turns.isDown || replica?.isConnected === false) {
+        settle(UNAVAILABLE);
+        return;
+      }
+      turns.enqueue({ work: async () => settle(await this.#carryOut(plan)), refuse: () => settle(UNAVAILABLE) });
+    });
+  }
+
+  /** Has another region do it, and takes in what comes of it. */
+  controlAtHome(ask: () => Promise<Outcome>, isHere: () => boolean): Promise<Outcome> {
+    return new Promise((settle) => {
+      const work = async () => {
+        const outcome = await ask();
+        if (outcome.ok) await this.#edge.order().arrival(isHere);
+        settle(outcome);
+      };
+      this.#core.turns.enqueue({ work, refuse: () => settle(UNAVAILABLE) });
+    });
+  }
+
+  /** Makes a change durable and takes it on, within a job. @throws NotCommittedError */
+  make(change: Change): Promise<void> {
+    const { turns, replica } = this.#core;
+    return turns.commit({
+      writes: [...change.writes, ...(replica?.writes(change.position, false) ?? [])],
+      committed: () => {
+        const { strategy, epoch } = this.#core.state;
+        this.became(change.apply(), epoch, strategy);
+      },
+    });
+  }
+
+  /** Tells everyone what is different now. */
+  became(state: WorkspaceState, epochBefore: number, before: Strategy): void {
+    const { id, edge } = this.#core;
+    const { strategy } = state;
+    this.#core.state = state;
+    if (strategy === before) return;
+    this.#core.changed();
+    if (state.epoch !== epochBefore || strategy.name !== before.name) {
+      if (state.epoch !== epochBefore) {
+        this.#core.replica?.outbox.clear();
+        edge.deleted();
+      }
+      this.#core.deliver();
+      this.#dismissAll(state.epoch !== epochBefore);
+      return;
+    }
+    const changed = strategy.since(before.heads()) ?? [...strategy.view()];
+    if (changed.length === 0) return;
+    edge.broadcaster.announce(id, undefined, announcementOf(changed, SYSTEM_USER, strategy.heads()));
+  }
+
+  /** Forgets what is here, and takes what the stream has, in the order in which that has it. */
+  async startOver(): Promise<void> {
+    const { id, state: before, turns, replica } = this.#core;
+    before.isEnding = true;
+    const state = before.empty();
+    const stored = { state, checkpoint: NO_CHECKPOINT, unpublished: [], isMarked: true };
+    await turns.commit({
+      writes: [{ kind: 'clearing', workspace: id }, ...(replica?.writes(0, false) ?? [])],
+      committed: () => {
+        this.#core.state = state;
+        this.#core.replica?.close();
+        this.#edge.replicate(stored);
+      },
+    });
+    await this.#core.replica?.inbox.catchUp();
+    await this.#core.intake?.takeAll();
+    this.#dismissAll(false);
+  }
+
+  async #carryOut(plan: PlanControl): Promise<Outcome> {
+    for (;;) {
+      await this.#core.intake?.takeAll();
+      const control = plan(this.#core.state);
+      if ('ok' in control) return control;
+      const { change, message, rollup } = control;
+      const { replica } = this.#core;
+      if (replica === undefined || (await replica.publishNext(message, rollup, PATIENCE_MS))) {
+        await this.make(change);
+        return { ok: true, heads: this.#core.strategy.heads() };
+      }
+    }
+  }
+
+  /** Who is connected has the state of another strategy, or of what has been deleted. */
+  #dismissAll(isDeleted: boolean): void {
+    const { id, edge } = this.#core;
+    const { broadcaster } = edge;
+    if (isDeleted) broadcaster.dismiss(id, CLOSE.deleted, 'the workspace has been deleted');
+    else broadcaster.dismiss(id, CLOSE.restart, JSON.stringify({ retry_after_ms: 0 }));
+    // They were sent to what is no more.
+    this.#core.refuseWaiting();
+  }
+}
