@@ -57,7 +57,7 @@ describe('managed NATS', () => {
             securityContext: { runAsNonRoot: true },
             containers: [
               {
-                image: 'nats:2.12-alpine',
+                image: 'nats:2.14-alpine',
                 securityContext: { readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
                 env: expect.arrayContaining([
                   { name: 'NATS_PASSWORD', valueFrom: { secretKeyRef: { name: 'demo-nats', key: 'password' } } },
