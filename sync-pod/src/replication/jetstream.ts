@@ -1,42 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import type { WorkspaceId } from '@etherply/protocol';
-import {
-  ensureStream,
-  isThere,
-  liveSubjectOf,
-  originOf,
-  requirePayloadBucket,
-  requireStream,
-  StreamConfigError,
-  StreamNotReadyError,
-  type StreamOptions,
-  subjectOf,
-} from '@etherply/stream';
-import {
-  type CompletionResult,
-  JetStreamApiError,
-  type JetStreamClient,
-  JetStreamError,
-  type JetStreamManager,
-  type JetStreamPublishOptions,
-  jetstream,
-  jetstreamManager,
-  type StoredMsg,
-} from '@nats-io/jetstream';
-import { headers, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
+import { liveSubjectOf, subjectOf } from '@etherply/stream';
+import { JetStreamApiError, type JetStreamPublishOptions, type StoredMsg } from '@nats-io/jetstream';
+import type { MsgHdrs } from '@nats-io/transport-node';
 import type { NatsClient } from './nats-client.ts';
 import { PayloadStore } from './payload-store.ts';
 import type { PodConsumer } from './pod-consumer.ts';
 import { PublishOrder } from './publish-order.ts';
+import { readBatch } from './read-batch.ts';
 import {
   type LiveMessage,
   type Publication,
-  type Rollup,
   type Stream,
   type StreamMessage,
   StreamUnavailableError,
   WrongSequenceError,
 } from './stream.ts';
+import { type LinkOptions, StreamLink, type StreamObserver } from './stream-link.ts';
+import { headersOf, messageOf, objectOf } from './stream-message.ts';
 
 /** What tells one stream from another, and from what it was before. */
 interface Facts {
@@ -45,66 +26,35 @@ interface Facts {
   readonly losses: readonly string[];
 }
 
-export interface JetStreamOptions extends StreamOptions {
-  /** Whether this pod makes and changes the stream and its bucket; where it does not, it waits for them. */
-  readonly isManaged: boolean;
-}
-
-/** Told of how it is with the stream. */
-export interface StreamObserver {
-  /** It can be reached, at first or again. */
-  readonly connected: () => void;
-  readonly disconnected: (reason: string) => void;
-}
-
 const WRONG_SEQUENCE = new Set([10071, 10164]);
-const NO_MESSAGES = 404;
-const AFTER_HEADER = 'EtherPly-After';
-const ROLLUP_HEADER = 'EtherPly-Rollup';
-const rollups: readonly Rollup[] = ['summary', 'reset'];
-const OBJECT_HEADER = 'EtherPly-Object';
 /** Of what a server takes in one message, so much is left for headers and subject. */
 const HEADER_BYTES = 1024;
-const BATCH = 256;
-const BATCH_BYTES = 4 << 20;
-const TIMEOUT_MS = 5000;
 const PAYLOAD_TIMEOUT_MS = 60_000;
-const FIRST_RETRY_MS = 250;
-const LAST_RETRY_MS = 2000;
 /** For so long one that was full counts as full: a pod tries again more often, and what is small may still fit. */
 const REFUSAL_MS = 10_000;
 const STORE_FAILED = 10077;
 const FULL = 'the stream is full: raise ETHERPLY_STREAM_MAX_BYTES, or the limits of NATS';
-/** nats-server removes the files of a stream after it has said that it is gone, with those of one that is made too early. */
-const REMAKE_MS = 1000;
 
 /** The stream of a cluster, in NATS JetStream. */
 export class JetStream implements Stream {
   readonly origin: string;
   readonly origins: readonly string[];
   readonly #nats: NatsClient;
-  readonly #options: JetStreamOptions;
-  readonly #observer: StreamObserver;
+  readonly #cluster: string;
+  readonly #link: StreamLink;
   readonly #consumer: PodConsumer | undefined;
   readonly #payloads: PayloadStore;
   readonly #payloadsOf: ReadonlyMap<string, PayloadStore>;
   readonly #order = new PublishOrder();
-  #client: JetStreamClient | undefined;
-  #manager: JetStreamManager | undefined;
-  #problem = '';
   #refusedAt = Number.NEGATIVE_INFINITY;
-  #isReady = false;
-  #isClosed = false;
-  #ensuring = 0;
 
   /**
    * Whenever the connection comes, makes the stream what it is to be, or waits until somebody has.
    * @param consumer where the stream keeps only what some pod does not have yet: what this one does not have
    */
-  constructor(nats: NatsClient, options: JetStreamOptions, observer: StreamObserver, consumer?: PodConsumer) {
+  constructor(nats: NatsClient, options: LinkOptions, observer: StreamObserver, consumer?: PodConsumer) {
     this.#nats = nats;
-    this.#options = options;
-    this.#observer = observer;
+    this.#cluster = options.cluster;
     this.#consumer = consumer;
     this.origin = options.cluster;
     this.origins = [options.cluster, ...options.regions.map(({ name }) => name)];
@@ -116,13 +66,11 @@ export class JetStream implements Stream {
       ({ name, domain }) => [name, PayloadStore.found(nats, { cluster: name, domain })] as const,
     );
     this.#payloadsOf = new Map([[cluster, this.#payloads], ...others]);
-    nats.observe({
-      connected: (connection) => {
-        this.#client ??= jetstream(connection, { timeout: TIMEOUT_MS });
-        void this.#ensure(connection);
-      },
-      disconnected: () => this.#lost('the connection to NATS is lost'),
-    });
+    const connected = () => {
+      for (const payloads of this.#payloadsOf.values()) payloads.forget();
+      observer.connected();
+    };
+    this.#link = new StreamLink(nats, options, { ...observer, connected }, consumer);
   }
 
   get forgets(): boolean {
@@ -130,12 +78,12 @@ export class JetStream implements Stream {
   }
 
   get isConnected(): boolean {
-    return this.#isReady;
+    return this.#link.isReady;
   }
 
   /** Why it cannot be used, in words for whoever runs it; undefined where it can. */
   get problem(): string | undefined {
-    return this.#isReady ? undefined : (this.#nats.problem ?? this.#problem);
+    return this.#link.problem;
   }
 
   /** Why it takes nothing, or not everything, although it can be reached, in words for whoever runs it; else undefined. */
@@ -148,17 +96,10 @@ export class JetStream implements Stream {
   }
 
   async publish(workspace: WorkspaceId, publication: Publication): Promise<number> {
-    const { bytes, id, expected, rollup, after } = publication;
-    const subject = subjectOf(this.#options.cluster, workspace);
-    const hdrs = headers();
-    if (rollup !== undefined) {
-      // Purging takes other messages from consumers, too: docs/decisions/0033-no-purge-under-consumers.md
-      if (!this.forgets) hdrs.set('Nats-Rollup', 'sub');
-      hdrs.set(ROLLUP_HEADER, rollup);
-      if (after !== undefined) hdrs.set(AFTER_HEADER, after);
-    }
+    const { bytes, id, expected } = publication;
+    const subject = subjectOf(this.#cluster, workspace);
     const isLarge = bytes.length > this.#maxPayload - HEADER_BYTES;
-    if (isLarge) hdrs.set(OBJECT_HEADER, id);
+    const hdrs = headersOf(publication, isLarge ? id : undefined, !this.forgets);
     const kept = isLarge ? this.#payloads.put(id, subject, bytes) : undefined;
     const send = () => this.#put(subject, isLarge ? undefined : bytes, { msgID: id, headers: hdrs }, expected);
     try {
@@ -169,7 +110,7 @@ export class JetStream implements Stream {
     } catch (error) {
       if (isWrongSequence(error)) throw new WrongSequenceError(`${subject}: ${error.message}`);
       if (isFull(error)) this.#refusedAt = performance.now();
-      throw error instanceof WrongSequenceError ? error : this.#unavailable(error);
+      throw error instanceof WrongSequenceError ? error : this.#link.unavailable(error);
     }
   }
 
@@ -180,7 +121,7 @@ export class JetStream implements Stream {
     expected: number | undefined,
   ): Promise<number> {
     for (;;) {
-      const { client } = this.#mustBeReady();
+      const { client } = this.#link.use();
       const last = expected === undefined ? undefined : await this.#lastUpTo(subject, expected);
       const expect = last === undefined ? {} : { expect: { lastSubjectSequence: last } };
       try {
@@ -199,8 +140,8 @@ export class JetStream implements Stream {
   async #lastUpTo(subject: string, expected: number): Promise<number> {
     if (!this.forgets) return expected;
     // Not from a replica that may be behind.
-    const { manager } = this.#mustBeReady();
-    const last = await manager.streams.getMessage(this.#options.cluster, { last_by_subj: subject });
+    const { manager } = this.#link.use();
+    const last = await manager.streams.getMessage(this.#cluster, { last_by_subj: subject });
     if (last !== null && last.seq > expected) throw new WrongSequenceError(`${subject}: ${last.seq} is in`);
     return last?.seq ?? 0;
   }
@@ -220,10 +161,10 @@ export class JetStream implements Stream {
 
   async idAt(sequence: number): Promise<string | undefined> {
     try {
-      const { manager } = this.#mustBeReady();
-      return (await manager.streams.getMessage(this.#options.cluster, { seq: sequence }))?.header.get('Nats-Msg-Id');
+      const { manager } = this.#link.use();
+      return (await manager.streams.getMessage(this.#cluster, { seq: sequence }))?.header.get('Nats-Msg-Id');
     } catch (error) {
-      throw this.#unavailable(error);
+      throw this.#link.unavailable(error);
     }
   }
 
@@ -232,7 +173,7 @@ export class JetStream implements Stream {
     const named = new Set<string>();
     for (let next = 1, batch = await this.#batch(next, subject); batch.length > 0; ) {
       for (const { seq, header } of batch) {
-        named.add(header.get(OBJECT_HEADER));
+        named.add(objectOf(header));
         next = seq + 1;
       }
       batch = await this.#batch(next, subject);
@@ -241,39 +182,16 @@ export class JetStream implements Stream {
   }
 
   async #batch(first: number, subject: string): Promise<StoredMsg[]> {
-    const batch: StoredMsg[] = [];
-    const { manager } = this.#mustBeReady();
-    let timer: NodeJS.Timeout | undefined;
     try {
-      await new Promise<void>((resolve, reject) => {
-        // Where the connection is lost in between, the rest never comes.
-        timer = setTimeout(() => stop(new Error('the stream did not answer in time')), TIMEOUT_MS);
-        let stop = reject;
-        // As an iterator it would never give up its subscription.
-        const callback = (done: CompletionResult | null, message: StoredMsg) => {
-          if (done === null) {
-            timer?.refresh();
-            batch.push(message);
-          } else if (done.err === undefined) resolve();
-          else reject(done.err);
-        };
-        const query = { seq: first, next_by_subj: subject, batch: BATCH, max_bytes: BATCH_BYTES, callback };
-        manager.direct.getBatch(this.#options.cluster, query).then((messages) => {
-          stop = (error) => messages.stop(error);
-        }, reject);
-      });
-      return batch;
+      return await readBatch(this.#link.use().manager, this.#cluster, first, subject);
     } catch (error) {
-      if (error instanceof JetStreamError && 'code' in error && error.code === NO_MESSAGES) return [];
-      throw this.#unavailable(error);
-    } finally {
-      clearTimeout(timer);
+      throw this.#link.unavailable(error);
     }
   }
 
   subscribe(workspace: WorkspaceId, received: (message: LiveMessage) => void): () => void {
-    const liveTokens = `${this.#options.cluster}.live.`.length;
-    return this.#nats.subscribe(liveSubjectOf(this.#options.cluster, workspace), (message) => {
+    const liveTokens = `${this.#cluster}.live.`.length;
+    return this.#nats.subscribe(liveSubjectOf(this.#cluster, workspace), (message) => {
       if (message.headers === undefined) return; // somebody else's
       const { headers: hdrs, data } = message;
       const sequence = Number(hdrs.get('Nats-Sequence'));
@@ -291,7 +209,7 @@ export class JetStream implements Stream {
    */
   async sweepPayloads(olderThan: number): Promise<number> {
     try {
-      this.#mustBeReady();
+      this.#link.use();
       const old = await this.#payloads.olderThan(olderThan);
       let deleted = 0;
       for (const subject of new Set(old.map((object) => object.subject))) {
@@ -302,20 +220,20 @@ export class JetStream implements Stream {
       }
       return deleted;
     } catch (error) {
-      throw this.#unavailable(error);
+      throw this.#link.unavailable(error);
     }
   }
 
   /** @throws StreamUnavailableError */
   async facts(): Promise<Facts> {
     try {
-      const { created, state } = await this.#mustBeReady().manager.streams.info(this.#options.cluster);
+      const { created, state } = await this.#link.use().manager.streams.info(this.#cluster);
       const losses = (await this.#consumer?.losses()) ?? [];
       // With another consumer it is another stream to this pod: what that was not there for may have gone.
       const since = [created, this.#consumer?.created ?? []].flat().join();
       return { created: since, lastSequence: state.last_seq, losses };
     } catch (error) {
-      throw this.#unavailable(error);
+      throw this.#link.unavailable(error);
     }
   }
 
@@ -324,13 +242,12 @@ export class JetStream implements Stream {
     try {
       await this.#consumer?.tellLoss(randomUUID());
     } catch (error) {
-      throw this.#unavailable(error);
+      throw this.#link.unavailable(error);
     }
   }
 
   close(): void {
-    this.#isClosed = true;
-    this.#isReady = false;
+    this.#link.close();
   }
 
   get #maxPayload(): number {
@@ -338,114 +255,21 @@ export class JetStream implements Stream {
   }
 
   #messageOf(subject: string, sequence: number, hdrs: MsgHdrs, data: Uint8Array): StreamMessage {
-    const object = hdrs.get(OBJECT_HEADER);
-    return {
-      origin: originOf(subject),
-      sequence,
-      id: hdrs.get('Nats-Msg-Id'),
-      after: hdrs.get(AFTER_HEADER) || undefined,
-      rollup: rollups.find((rollup) => rollup === hdrs.get(ROLLUP_HEADER)),
-      content: () => (object === '' ? data : this.#payload(originOf(subject), object)),
-    };
+    return messageOf(subject, sequence, hdrs, data, (origin, name) => this.#payload(origin, name));
   }
 
   async #payload(origin: string, name: string): Promise<Uint8Array> {
     let bytes: Uint8Array | undefined;
     try {
-      this.#mustBeReady();
+      this.#link.use();
       // What is lost on the way to another region is not asked for again by itself.
       bytes = await inTime(this.#payloadsOf.get(origin)?.get(name), PAYLOAD_TIMEOUT_MS);
     } catch (error) {
-      throw this.#unavailable(error);
+      throw this.#link.unavailable(error);
     }
     if (bytes === undefined) throw new StreamUnavailableError(`the object ${name} is not there`);
     return bytes;
   }
-
-  #lost(reason: string): void {
-    this.#problem = reason;
-    if (!this.#isReady) return;
-    this.#isReady = false;
-    this.#observer.disconnected(reason);
-  }
-
-  /** Goes on until the stream is there: also where JetStream is not ready yet, or somebody has to change something. */
-  async #ensure(connection: NatsConnection, afterMs = 0): Promise<void> {
-    this.#ensuring += 1;
-    const turn = this.#ensuring;
-    const isWanted = () => turn === this.#ensuring && !this.#isClosed;
-    if (afterMs > 0) await new Promise((resolve) => setTimeout(resolve, afterMs).unref());
-    for (let retryMs = FIRST_RETRY_MS; isWanted(); retryMs = Math.min(2 * retryMs, LAST_RETRY_MS)) {
-      try {
-        this.#manager ??= await jetstreamManager(connection, { timeout: TIMEOUT_MS });
-        const isComplete = await this.#stand(connection, this.#manager);
-        // Before anything is published: what comes in while there is no consumer is gone at once.
-        await this.#consumer?.ensure(this.#manager);
-        if (!isWanted()) return;
-        if (!this.#isReady) {
-          for (const payloads of this.#payloadsOf.values()) payloads.forget();
-          this.#isReady = true;
-          this.#observer.connected();
-        }
-        if (isComplete) return;
-        retryMs = LAST_RETRY_MS;
-      } catch (error) {
-        this.#problem = problemOf(error);
-      }
-      await new Promise((resolve) => setTimeout(resolve, retryMs).unref());
-    }
-  }
-
-  /** Makes the stream, or sees that it is there. False: it is to become more when other regions can be reached. */
-  async #stand(connection: NatsConnection, manager: JetStreamManager): Promise<boolean> {
-    const { isManaged, cluster, regions } = this.#options;
-    if (isManaged) {
-      const reachable = await this.#reachableRegions(connection);
-      await ensureStream(manager, this.#options, reachable);
-      return reachable.length === regions.length;
-    }
-    await requireStream(manager, this.#options);
-    await requirePayloadBucket(manager, cluster);
-    return true;
-  }
-
-  async #reachableRegions(connection: NatsConnection): Promise<string[]> {
-    const asked = this.#options.regions.map(async ({ name, domain }) => {
-      const options = { timeout: TIMEOUT_MS, checkAPI: false, ...(domain !== undefined && { domain }) };
-      return (await isThere(await jetstreamManager(connection, options), name)) ? name : [];
-    });
-    return (await Promise.all(asked)).flat();
-  }
-
-  /** @throws StreamUnavailableError */
-  #mustBeReady(): { readonly client: JetStreamClient; readonly manager: JetStreamManager } {
-    const [client, manager] = [this.#client, this.#manager];
-    if (!this.#isReady || client === undefined || manager === undefined) {
-      throw new StreamUnavailableError(this.problem);
-    }
-    return { client, manager };
-  }
-
-  #unavailable(error: unknown): StreamUnavailableError {
-    // Whoever deleted it, it is made again.
-    const { connection } = this.#nats;
-    if (this.#isReady && connection !== undefined && isGone(error)) {
-      this.#lost('the stream is gone');
-      void this.#ensure(connection, REMAKE_MS);
-    }
-    if (error instanceof StreamUnavailableError) return error;
-    return new StreamUnavailableError(error instanceof Error ? error.message : String(error), { cause: error });
-  }
-}
-
-/** What keeps the stream from being used, with what to do about it. */
-function problemOf(error: unknown): string {
-  const reason = error instanceof Error ? error.message : String(error);
-  if (error instanceof StreamNotReadyError) return `${reason}: waiting for whoever manages it (ETHERPLY_MANAGE_STREAM)`;
-  if (error instanceof StreamConfigError) {
-    return `${reason}: set ETHERPLY_STREAM_RETENTION, or choose another ETHERPLY_CLUSTER`;
-  }
-  return `the stream cannot be used: ${reason}`;
 }
 
 function isWrongSequence(error: unknown): error is JetStreamApiError {
@@ -455,11 +279,6 @@ function isWrongSequence(error: unknown): error is JetStreamApiError {
 /** A limit of the stream, or of what is around it, would be exceeded. */
 function isFull(error: unknown): boolean {
   return error instanceof JetStreamApiError && error.code === STORE_FAILED;
-}
-
-/** The server answers, and nobody there knows the stream. */
-function isGone(error: unknown): boolean {
-  return error instanceof Error && /no responders|not enabled|(stream|consumer) not found/.test(error.message);
 }
 
 async function inTime<T>(work: Promise<T> | undefined, ms: number): Promise<T | undefined> {

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { type StrategyName, type WorkspaceId, workspaceId } from '@etherply/protocol';
-import { JetStream, type JetStreamOptions } from '../../src/replication/jetstream.ts';
+import { JetStream } from '../../src/replication/jetstream.ts';
 import { NatsClient } from '../../src/replication/nats-client.ts';
 import { natsConnector } from '../../src/replication/nats-connection.ts';
 import { PodConsumer } from '../../src/replication/pod-consumer.ts';
 import type { StreamMessage } from '../../src/replication/stream.ts';
+import type { LinkOptions } from '../../src/replication/stream-link.ts';
 import { messageId } from '../../src/workspace/replica/message-id.ts';
 import { encodeEnvelope } from '../../src/workspace/state/envelope.ts';
 import { until } from '../pod.ts';
@@ -19,7 +20,7 @@ const NO_CREDENTIALS = {
   tlsCert: undefined,
   tlsKey: undefined,
 };
-const DEFAULTS: JetStreamOptions = {
+const DEFAULTS: LinkOptions = {
   cluster: 'etherply',
   replicas: 1,
   retention: 'limits',
@@ -39,7 +40,7 @@ export class TestStream {
   /** What its observer was told, in order. */
   readonly told: ('connected' | 'disconnected')[] = [];
 
-  private constructor(nats: NatsClient, options: JetStreamOptions) {
+  private constructor(nats: NatsClient, options: LinkOptions) {
     this.nats = nats;
     const { cluster, retention, maxAgeSeconds } = options;
     const observer = {
@@ -52,13 +53,13 @@ export class TestStream {
   }
 
   /** Begins to connect. */
-  static async begin(url: string, options: Partial<JetStreamOptions> = {}): Promise<TestStream> {
+  static async begin(url: string, options: Partial<LinkOptions> = {}): Promise<TestStream> {
     const nats = new NatsClient(await natsConnector({ urls: [url], name: 'test', ...NO_CREDENTIALS }));
     return new TestStream(nats, { ...DEFAULTS, ...options });
   }
 
   /** Resolves when it can be used. */
-  static async open(url: string, options: Partial<JetStreamOptions> = {}): Promise<TestStream> {
+  static async open(url: string, options: Partial<LinkOptions> = {}): Promise<TestStream> {
     const opened = await TestStream.begin(url, options);
     await opened.connected();
     return opened;
