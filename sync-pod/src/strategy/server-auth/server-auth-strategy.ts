@@ -1,52 +1,25 @@
 import type { WorkspaceSettings } from '@etherply/protocol';
-import { decodeRecord, digestOf, encodeRecord, type RecordedWrite, type RegisterRecord } from '../registers/record.ts';
-import { RegisterMap } from '../registers/register-map.ts';
-import {
-  type Message,
-  type Op,
-  type Plan,
-  type Refusal,
-  type RegisterView,
-  SettingsError,
-  type Strategy,
-  type StrategyRecord,
-} from '../strategy.ts';
+import type { RecordedWrite } from '../registers/record.ts';
+import { type AppliedRecord, type RegisterPlan, RegisterStrategy } from '../registers/register-strategy.ts';
+import { type Message, type Refusal, SettingsError } from '../strategy.ts';
 import { type Document, DocumentSchema, documentOf } from './document-schema.ts';
 import { Draft } from './draft.ts';
 import { KeyRules } from './key-rules.ts';
-
-interface ServerAuthPlan extends Plan {
-  readonly digest: Uint8Array;
-  readonly seq: number;
-  readonly writes: readonly RecordedWrite[];
-}
-
-const NO_RECORD = new Uint8Array(0);
 
 /**
  * The server is the source of truth: every op is checked against a schema and rules, and gets its place in one order. What
  * clients say of the time is ignored.
  */
-export class ServerAuthStrategy implements Strategy<ServerAuthPlan> {
+export class ServerAuthStrategy extends RegisterStrategy {
   readonly name = 'server-auth';
-  readonly #actor: string;
-  readonly #registers = new RegisterMap();
   #rules = new KeyRules([]);
   #schema: DocumentSchema | undefined;
   /** What the registers hold, as a schema sees it that needs all of it. */
   #document: Document | undefined;
 
-  constructor(actor: string) {
-    this.#actor = actor;
-  }
-
-  get size() {
-    return this.#registers.size;
-  }
-
-  plan(messages: readonly Message[], nowMs: number): ServerAuthPlan {
+  plan(messages: readonly Message[], nowMs: number): RegisterPlan {
     const needsAll = this.#schema !== undefined && !this.#schema.isByKey;
-    const draft = new Draft(this.#registers, needsAll ? this.#wholeDocument() : undefined);
+    const draft = new Draft(this.registers, needsAll ? this.#wholeDocument() : undefined);
     const refusals = new Map<number, Refusal>();
     const timestamps: (number | null)[] = [];
     const writes: RecordedWrite[] = [];
@@ -66,65 +39,27 @@ export class ServerAuthStrategy implements Strategy<ServerAuthPlan> {
       }
     }
     draft.end();
-    const seq = this.#registers.nextSeq(this.#actor);
-    const data = writes.length === 0 ? NO_RECORD : encodeRecord({ actor: this.#actor, seq, time: nowMs, writes });
-    const digest = digestOf(data);
-    const heads = data.length === 0 ? this.heads() : [this.#registers.headWith(digest)];
-    return { data, digest, timestamps, heads, refusals, seq, writes };
-  }
-
-  commit({ data, digest, seq, writes }: ServerAuthPlan, _ops: readonly Op[], position: number): void {
-    if (data.length > 0) this.#apply({ actor: this.#actor, seq, writes }, digest, position);
-  }
-
-  receive({ data }: StrategyRecord, position: number): string[] | null {
-    if (data.length === 0) return [];
-    const record = decodeRecord(data);
-    return this.#registers.has(record) ? null : this.#apply(record, digestOf(data), position);
-  }
-
-  complete(): void {
-    throw new Error('each of these records says all that it does');
-  }
-
-  settle(): readonly string[] {
-    return [];
+    return this.planOf(writes, timestamps, refusals, nowMs);
   }
 
   fold(chunks: readonly Uint8Array[], position: number): string[] | null {
     const other = new ServerAuthStrategy('');
     for (const chunk of chunks) other.restore(chunk);
     this.#document = undefined;
-    return this.#registers.merge(other.#registers, position);
+    return this.registers.merge(other.registers, position);
   }
 
   /** Whether all that is in `other` is in here, and more. */
   goesBeyond(other: ServerAuthStrategy): boolean {
-    return this.#registers.covers(other.#registers) && !other.#registers.covers(this.#registers);
-  }
-
-  since(heads: readonly string[]): RegisterView[] | null {
-    return this.#registers.since(heads);
-  }
-
-  get(key: string): RegisterView | undefined {
-    return this.#registers.viewOf(key);
-  }
-
-  view(): Iterable<RegisterView> {
-    return this.#registers.view();
-  }
-
-  heads(): readonly string[] {
-    return this.#registers.heads();
+    return this.registers.covers(other.registers) && !other.registers.covers(this.registers);
   }
 
   snapshot(): Iterable<Uint8Array> {
-    return this.#registers.snapshot(undefined, () => true);
+    return this.registers.snapshot(undefined, () => true);
   }
 
   restore(chunk: Uint8Array): void {
-    this.#registers.restore(chunk);
+    this.registers.restore(chunk);
     this.#document = undefined;
   }
 
@@ -168,18 +103,18 @@ export class ServerAuthStrategy implements Strategy<ServerAuthPlan> {
 
   #documentNow(): Document {
     const document: Document = Object.create(null);
-    for (const { key, json } of this.#registers.view()) if (json !== undefined) document[key] = JSON.parse(json);
+    for (const { key, json } of this.registers.view()) if (json !== undefined) document[key] = JSON.parse(json);
     return document;
   }
 
-  #apply(record: Pick<RegisterRecord, 'actor' | 'seq' | 'writes'>, digest: Uint8Array, position: number): string[] {
+  protected apply(record: AppliedRecord, digest: Uint8Array, position: number): string[] {
     for (const { key, json, timestamp, logical } of record.writes) {
-      this.#registers.set(key, { json, timestamp, logical, actor: record.actor, position });
+      this.registers.set(key, { json, timestamp, logical, actor: record.actor, position });
       if (this.#document === undefined) continue;
       if (json === undefined) delete this.#document[key];
       else this.#document[key] = JSON.parse(json);
     }
-    this.#registers.advance(record, digest, position);
+    this.registers.advance(record, digest, position);
     return record.writes.map(({ key }) => key);
   }
 }
