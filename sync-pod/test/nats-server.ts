@@ -3,8 +3,8 @@ import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { natsServer } from '../../scripts/tools.mjs';
-import { isPaused } from './is-paused.ts';
 import { freePort, until } from './pod.ts';
+import { end, pause } from './signals.ts';
 
 /** One that is not ready after this time never will be. */
 const START_MS = 60_000;
@@ -61,18 +61,12 @@ export class NatsServer {
 
   /** SIGKILL ends it as a power cut would, but for what the operating system holds of its files. */
   async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
-    const child = this.#process;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = new Promise((resolve) => child.on('exit', resolve));
-    child.kill(signal);
-    await ended;
+    if (this.#process !== undefined) await end(this.#process, signal);
   }
 
   /** Stops it where it is, until `resume`. */
   async pause(): Promise<void> {
-    const child = this.#process;
-    child?.kill('SIGSTOP');
-    if (child !== undefined) await until(() => isPaused(child.pid));
+    if (this.#process !== undefined) await pause(this.#process);
   }
 
   resume(): void {

@@ -14,7 +14,7 @@ import { SignJWT } from 'jose';
 import { type ClientOptions, WebSocket } from 'ws';
 import type { z } from 'zod';
 import { loopbackPorts } from '../../scripts/loopback-ports.mjs';
-import { isPaused } from './is-paused.ts';
+import { end, pause } from './signals.ts';
 
 export const SECRET = 'a secret for tests that is long enough';
 
@@ -126,18 +126,12 @@ export class Pod {
 
   /** Ends the process and resolves with its exit code, or null where a signal ended it. */
   async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
-    const child = this.#process;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null;
-    const ended = new Promise<number | null>((resolve) => child.on('exit', resolve));
-    child.kill(signal);
-    return ended;
+    return this.#process === undefined ? null : end(this.#process, signal);
   }
 
   /** Stops it where it is, until `resume`. */
   async pause(): Promise<void> {
-    const child = this.#process;
-    child?.kill('SIGSTOP');
-    if (child !== undefined) await until(() => isPaused(child.pid));
+    if (this.#process !== undefined) await pause(this.#process);
   }
 
   resume(): void {

@@ -18,7 +18,9 @@ const managed = withRules(
         .string()
         .min(1)
         .default('nats:2.14-alpine')
-        .describe('Image of the NATS server, of version 2.12 or later (2.14 where the stream has the retention `interest`), with `sh` and `flock`.'),
+        .describe(
+          'Image of the NATS server, of version 2.12 or later (2.14 where the stream has the retention `interest`), with `sh` and `flock`.',
+        ),
       size: growing(
         bytes(
           'Size of the volume of each server, in bytes as a quantity. The stream can fill nine tenths of it. It can only grow, and ' +

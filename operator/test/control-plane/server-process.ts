@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { isPaused } from '../../../sync-pod/test/is-paused.ts';
-import { until } from './until.ts';
+import { pause } from '../../../sync-pod/test/signals.ts';
 
 /** Of what a server printed, so many characters are kept. */
 const KEPT_OUTPUT = 100_000;
@@ -64,9 +63,8 @@ export class ServerProcess {
   }
 
   /** Stops it where it is, until `resume`: its connections stay open and silent. */
-  async pause(): Promise<void> {
-    this.#child.kill('SIGSTOP');
-    await until(() => isPaused(this.pid), { what: `a pause of ${this.#name}` });
+  pause(): Promise<void> {
+    return pause(this.#child);
   }
 
   resume(): void {
