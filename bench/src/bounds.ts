@@ -1,3 +1,4 @@
+import './own-session.ts';
 import { Command, Option } from 'commander';
 import { type Bound, reportBounds } from './bound.ts';
 import { coldStartBound } from './cold-start.ts';

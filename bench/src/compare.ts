@@ -1,3 +1,4 @@
+import './own-session.ts';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { Command, Option } from 'commander';
 import { CONTENDERS } from './contenders/index.ts';

@@ -35,8 +35,7 @@ export class NatsProcess {
     const anyPort = ['--port=-1', '--http_port=-1', '--profile=-1'];
     const args = ['--addr=127.0.0.1', ...anyPort, `--ports_file_dir=${dir}`, '--jetstream', `--store_dir=${dir}`];
     const program = await natsServer();
-    // Detached for the reason that a pod is.
-    const child = spawn(program, args, { stdio: 'ignore', detached: true });
+    const child = spawn(program, args, { stdio: 'ignore' });
     endWithThis(child);
     const file = join(dir, `${basename(program)}_${child.pid}.ports`);
     let ports: z.infer<typeof portsFile> | undefined;

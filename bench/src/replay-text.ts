@@ -1,3 +1,4 @@
+import './own-session.ts';
 import { basename } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { hasSurrogates } from './code-points.ts';

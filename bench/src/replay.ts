@@ -1,3 +1,4 @@
+import './own-session.ts';
 import { type Ack, type Client, connect } from '@etherply/client';
 import { Command } from 'commander';
 import { build } from 'hdr-histogram-js';

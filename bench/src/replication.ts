@@ -1,3 +1,4 @@
+import './own-session.ts';
 import { availableParallelism, loadavg } from 'node:os';
 import { Command, Option } from 'commander';
 import { type Bound, reportBounds } from './bound.ts';

@@ -39,8 +39,6 @@ export class ServerProcess {
       env: { PATH: process.env.PATH, ...launch.env, ...env },
       cwd: dir,
       stdio: ['ignore', 'pipe', launch.readyOn === 'stderr' ? 'pipe' : 'inherit'],
-      // A terminal sends Ctrl-C to every process in its foreground: detached, only this one gets it, and ends them.
-      detached: true,
     });
     endWithThis(child);
     const port = await new Promise<number>((resolve, reject) => {
