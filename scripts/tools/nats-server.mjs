@@ -2,7 +2,7 @@ import { SetupError } from '../setup-error.mjs';
 import { goPrograms } from './go-programs.mjs';
 import { isNewEnough } from './version.mjs';
 
-/** From this version on the stream works as docs/operations/jetstream.md says. */
+/** From this version on the stream works as docs/operations/jetstream.md says; with the retention `interest`, from 2.14 on. */
 const LEAST = [2, 12];
 
 /** @type {Promise<string> | undefined} */

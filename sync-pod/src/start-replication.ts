@@ -180,7 +180,8 @@ export async function startReplication({
     begin: (all) => {
       const failed = (error: unknown) => logger.error({ err: error }, 'another region was not answered');
       serveHome(nats, homeSubjectOf(cluster), all, failed);
-      if (consumer !== undefined && all.replicas !== undefined) {
+      if (all.replicas === undefined) throw new Error('these workspaces are not replicated');
+      if (consumer !== undefined) {
         fullCopy = new RunningFullCopy({ cluster, nats, stream, consumer, replicas: all.replicas, logger });
       }
       if (stream.isConnected) connected();

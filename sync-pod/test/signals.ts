@@ -12,7 +12,10 @@ export async function end(child: ChildProcess, signal: 'SIGKILL' | 'SIGTERM'): P
 /** Stops a process where it is, until SIGCONT: its connections stay open and silent. */
 export async function pause(child: ChildProcess): Promise<void> {
   child.kill('SIGSTOP');
-  while (!(await isPaused(child.pid))) await new Promise((resolve) => setTimeout(resolve, 20));
+  while (!(await isPaused(child.pid))) {
+    if (child.exitCode !== null || child.signalCode !== null) throw new Error('what has ended cannot be paused');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }
 
 /** Whether a process that got SIGSTOP stands still. The signal reaches one thread after the other; until then they answer. */

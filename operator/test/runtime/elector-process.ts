@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { buildSync } from 'esbuild';
+import { end } from '../../../sync-pod/test/signals.ts';
 
 /** An elector with its default times, in a process of its own, that prints what becomes of it. */
 export class ElectorProcess {
@@ -60,9 +60,6 @@ export class ElectorProcess {
   }
 
   async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const ended = once(this.#child, 'exit');
-    this.#child.kill(signal);
-    await ended;
+    await end(this.#child, signal);
   }
 }

@@ -12,19 +12,13 @@ import {
   type LiveMessage,
   type Publication,
   type Stream,
+  type StreamFacts,
   type StreamMessage,
   StreamUnavailableError,
   WrongSequenceError,
 } from './stream.ts';
 import { type LinkOptions, StreamLink, type StreamObserver } from './stream-link.ts';
 import { headersOf, messageOf, objectOf } from './stream-message.ts';
-
-/** What tells one stream from another, and from what it was before. */
-interface Facts {
-  readonly created: string;
-  readonly lastSequence: number;
-  readonly losses: readonly string[];
-}
 
 const WRONG_SEQUENCE = new Set([10071, 10164]);
 /** Of what a server takes in one message, so much is left for headers and subject. */
@@ -66,11 +60,14 @@ export class JetStream implements Stream {
       ({ name, domain }) => [name, PayloadStore.found(nats, { cluster: name, domain })] as const,
     );
     this.#payloadsOf = new Map([[cluster, this.#payloads], ...others]);
-    const connected = () => {
-      for (const payloads of this.#payloadsOf.values()) payloads.forget();
-      observer.connected();
+    const watched = {
+      connected: () => {
+        for (const payloads of this.#payloadsOf.values()) payloads.forget();
+        observer.connected();
+      },
+      disconnected: (reason: string) => observer.disconnected(reason),
     };
-    this.#link = new StreamLink(nats, options, { ...observer, connected }, consumer);
+    this.#link = new StreamLink(nats, options, watched, consumer);
   }
 
   get forgets(): boolean {
@@ -225,7 +222,7 @@ export class JetStream implements Stream {
   }
 
   /** @throws StreamUnavailableError */
-  async facts(): Promise<Facts> {
+  async facts(): Promise<StreamFacts> {
     try {
       const { created, state } = await this.#link.use().manager.streams.info(this.#cluster);
       const losses = (await this.#consumer?.losses()) ?? [];

@@ -75,3 +75,13 @@ export class WrongSequenceError extends Error {
 export class StreamUnavailableError extends Error {
   override readonly name = 'StreamUnavailableError';
 }
+
+/** What tells one stream from another, and from what it was before. */
+export interface StreamFacts {
+  /** When it was made, as the server says it. */
+  readonly created: string;
+  /** The number of the last message that came into it. */
+  readonly lastSequence: number;
+  /** The losses that pods have found in it, each under a name of its own; none where the stream keeps everything. */
+  readonly losses: readonly string[];
+}

@@ -1,14 +1,14 @@
 import type { WorkspaceId, WorkspaceSettings } from '@etherply/protocol';
 import type { Rollup } from '../replication/stream.ts';
 import { SettingsError } from '../strategy/strategy.ts';
-import { type Change, deletion, settingsRecord } from './state/change.ts';
 import { DELETION_KIND, type Envelope, encodeEnvelope, encodeSettings, SETTINGS_KIND } from './state/envelope.ts';
+import { deletion, settingsRecord, type Transition } from './state/transition.ts';
 import type { WorkspaceState } from './state/workspace-state.ts';
 import type { Outcome } from './turn/submission.ts';
 
 /** What an admin wants of a workspace. */
-export interface Control {
-  readonly change: Change;
+interface Control {
+  readonly transition: Transition;
   /** What other pods are told of it. */
   readonly message: Uint8Array;
   readonly rollup: Rollup | undefined;
@@ -40,11 +40,11 @@ export function planSettings(
   const data = encodeSettings(settings);
   const envelope: Envelope = { kind: SETTINGS_KIND, epoch: state.epoch, time, data, ops: [] };
   const message = encodeEnvelope(envelope);
-  return { change: settingsRecord(workspace, state, envelope, message), message, rollup: undefined };
+  return { transition: settingsRecord(workspace, state, envelope, message), message, rollup: undefined };
 }
 
 export function planDeletion(workspace: WorkspaceId, state: WorkspaceState, now: number): Control {
   const epoch = state.epoch + 1;
   const message = encodeEnvelope({ kind: DELETION_KIND, epoch, time: now, data: new Uint8Array(0), ops: [] });
-  return { change: deletion(workspace, state, epoch), message, rollup: 'reset' };
+  return { transition: deletion(workspace, state, epoch), message, rollup: 'reset' };
 }

@@ -1,18 +1,12 @@
 import type { Durability, WorkspaceId } from '@etherply/protocol';
-import type { Committer } from '../storage/commit-loop.ts';
-import type { LogEntry } from '../storage/shard.ts';
 import { AutomergeStrategy } from '../strategy/automerge/automerge-strategy.ts';
-import type { HistoryWork } from '../strategy/history.ts';
 import type { Strategy } from '../strategy/strategy.ts';
-import type { DocumentHolder, Documents } from './documents.ts';
-import type { Home } from './home/home.ts';
+import type { DocumentHolder } from './documents.ts';
+import type { WorkspaceEdge } from './edge.ts';
 import type { Intake } from './intake.ts';
-import type { Checkpoint } from './replica/checkpoint.ts';
-import type { Replica, Replication } from './replica/replica.ts';
+import type { Replica } from './replica/replica.ts';
 import type { WorkspaceState } from './state/workspace-state.ts';
-import type { Broadcaster } from './turn/broadcaster.ts';
 import { Deliveries } from './turn/delivery.ts';
-import type { WorkspaceQuota } from './turn/quota.ts';
 import { type Submission, UNAVAILABLE } from './turn/submission.ts';
 import type { Turns } from './turn/turns.ts';
 import { Wholes } from './whole.ts';
@@ -20,66 +14,10 @@ import { Wholes } from './whole.ts';
 /** For how long a workspace stands still where the stream does not answer. */
 export const PATIENCE_MS = 5000;
 
-/** What one workspace may take. */
-export interface WorkspaceLimits extends WorkspaceQuota {
-  /** Infinite: no limit. */
-  readonly opsPerSecond: number;
-  /** At once, after a rest. */
-  readonly opsBurst: number;
-}
-
-/** What a commit did. */
-export interface Update {
-  /** How many ops had an effect. */
-  readonly ops: number;
-  readonly heads: readonly string[];
-  /** Who sent them; some more than once. */
-  readonly users: Iterable<string>;
-}
-
-/** A workspace as it is on disk. */
-export interface Stored {
-  readonly state: WorkspaceState;
-  readonly checkpoint: Checkpoint;
-  /** The records that the stream may not have. */
-  readonly unpublished: readonly LogEntry[];
-  /** Whether it says there that the stream may lack something. */
-  readonly isMarked: boolean;
-}
-
-/** What a workspace needs of those around it. */
-export interface WorkspaceEdge {
-  readonly broadcaster: Broadcaster;
-  /** Told of each commit of this pod that had an effect, where somebody wants to know. */
-  readonly updated: ((update: Update) => void) | undefined;
-  /** It has been deleted, here or elsewhere. */
-  readonly deleted: () => void;
-  /** Something that should not happen has happened to it. */
-  readonly failed: (error: unknown) => void;
-  /** Asks for a turn of the commit loop. */
-  readonly schedule: (committer: Committer) => void;
-  /** So much has been written since the last snapshot that it is time for another. */
-  readonly compact: () => void;
-  /** So much has been published since the last message that stands for all that it is time for another. */
-  readonly rollUp: () => void;
-  /** Bounds what whole documents take. */
-  readonly documents: Documents;
-  /** Bytes of log from which on there is a snapshot. */
-  readonly compactFromBytes: number;
-  readonly limits: WorkspaceLimits;
-  readonly historyWork: HistoryWork;
-  /** Where other pods have it, too. */
-  readonly replication: Replication | undefined;
-  /** Another region that gives workspaces their order. */
-  readonly home: Home | undefined;
-  /** Unix milliseconds. */
-  readonly now: () => number;
-}
-
 /** A workspace as one of several copies. */
 export type ReplicatedCore = Core & { readonly replica: Replica; readonly intake: Intake };
 
-/** A workspace in memory: what its parts share. It is changed by what has its turn, and by nothing else. */
+/** A workspace in memory: what its parts share. */
 export class Core implements DocumentHolder {
   readonly id: WorkspaceId;
   readonly edge: WorkspaceEdge;
@@ -91,24 +29,33 @@ export class Core implements DocumentHolder {
   readonly watchers = new Set<() => void>();
   replica: Replica | undefined;
   intake: Intake | undefined;
-  state: WorkspaceState;
+  #state: WorkspaceState;
   #wholes: Wholes;
 
   constructor(id: WorkspaceId, state: WorkspaceState, edge: WorkspaceEdge, turns: Turns) {
     this.id = id;
-    this.state = state;
+    this.#state = state;
     this.#wholes = new Wholes(state.strategy);
     this.edge = edge;
     this.turns = turns;
   }
 
+  get state(): WorkspaceState {
+    return this.#state;
+  }
+
   get strategy(): Strategy {
-    return this.state.strategy;
+    return this.#state.strategy;
   }
 
   get wholes(): Wholes {
-    if (this.#wholes.strategy !== this.strategy) this.#wholes = new Wholes(this.strategy);
     return this.#wholes;
+  }
+
+  /** From now on it is this; the strategy may be another one, also where the state is the same. */
+  become(state: WorkspaceState): void {
+    this.#state = state;
+    if (this.#wholes.strategy !== state.strategy) this.#wholes = new Wholes(state.strategy);
   }
 
   /** The stream, or another region, gives the order. */
@@ -123,9 +70,15 @@ export class Core implements DocumentHolder {
     return this.isLinearised ? 'replicated' : replication.ack;
   }
 
-  /** What is here has outgrown this many bytes, or half of its snapshot where that is more. */
+  /** From so many bytes on, what came after the last snapshot or summary is worth another one. */
   get bytesWorthReplacing(): number {
     return Math.max(this.edge.compactFromBytes, (this.state.snapshot?.state.bytes ?? 0) / 2);
+  }
+
+  /** So much has been published since the last message that stands for all that it is time for another. */
+  get isRollupDue(): boolean {
+    // Where the stream forgets it would make nothing shorter.
+    return this.replica?.streamForgets === false && this.replica.tailBytes > this.bytesWorthReplacing;
   }
 
   get documentBytes(): number {
@@ -167,7 +120,14 @@ export class Core implements DocumentHolder {
     });
   }
 
-  /** Tells clients what the stream has. */
+  /** The strategy has the whole document, where it is of the kind that can. @throws StreamUnavailableError, NotCommittedError */
+  async complete(): Promise<void> {
+    await this.intake?.takeAll();
+    const { id, state } = this;
+    if (state.strategy instanceof AutomergeStrategy && !state.strategy.isComplete) await state.complete(id);
+  }
+
+  /** Tells clients what has waited until the stream has it. */
   deliver(): void {
     this.deliveries.flush((position) => this.replica?.outbox.isPublished(position) !== false);
   }

@@ -6,7 +6,6 @@ import { ServerAuthStrategy } from '../strategy/server-auth/server-auth-strategy
 import { Absorption } from './absorption.ts';
 import type { Arrival } from './replica/inbox.ts';
 import type { Replica } from './replica/replica.ts';
-import { type Change, deletion, imported, settingsRecord } from './state/change.ts';
 import {
   DELETION_KIND,
   decodeEnvelope,
@@ -25,6 +24,7 @@ import {
   type StoredState,
   stateChunksOf,
 } from './state/stored-state.ts';
+import { deletion, imported, settingsRecord, type Transition } from './state/transition.ts';
 import type { WorkspaceState } from './state/workspace-state.ts';
 import type { Broadcaster } from './turn/broadcaster.ts';
 
@@ -39,7 +39,7 @@ interface Edge {
   readonly historyWork: HistoryWork;
   /** Makes durable what was taken in. */
   readonly commit: (absorption: Absorption) => Promise<void>;
-  readonly change: (change: Change) => Promise<void>;
+  readonly make: (transition: Transition) => Promise<void>;
   /** Something that should not happen. */
   readonly failed: (error: unknown) => void;
 }
@@ -115,16 +115,16 @@ export class Intake {
   /** @returns the records that came in; undefined where it was something else */
   async #take(arrival: Arrival, bytes: Uint8Array): Promise<readonly LogEntry[] | undefined> {
     const { id, state } = this.#target;
-    const { change } = this.#edge;
+    const { make } = this.#edge;
     const envelope = decodeEnvelope(bytes);
     const taken = () => this.#replica.taken(arrival, bytes.length);
     if (envelope.epoch > state.epoch) {
       if (envelope.kind === DELETION_KIND) taken();
-      await change(deletion(id, state, envelope.epoch));
+      await make(deletion(id, state, envelope.epoch));
     } else if (envelope.epoch < state.epoch || envelope.kind === DELETION_KIND || state.isUnreadable) taken();
     else if (envelope.kind === SETTINGS_KIND) {
       taken();
-      await change(settingsRecord(id, state, envelope, bytes));
+      await make(settingsRecord(id, state, envelope, bytes));
     } else if (envelope.kind === STATE_KIND) {
       const stored = decodeStoredState(envelope.data);
       await (arrival.isDoubtful ? this.#doubting(stored, bytes, taken) : this.#takeState(stored, bytes, taken));
@@ -138,7 +138,7 @@ export class Intake {
     taken: () => void,
   ): Promise<readonly LogEntry[] | undefined> {
     const { id, state } = this.#target;
-    const { commit, change } = this.#edge;
+    const { commit, make } = this.#edge;
     if (envelope.kind === state.strategy.name) {
       const absorption = new Absorption(id, state, this.#edge.broadcaster);
       await absorption.take(envelope, bytes);
@@ -152,7 +152,7 @@ export class Intake {
         state.adopt(strategyName.parse(envelope.kind));
         return state;
       };
-      await change({ writes: [], position: state.position, apply: adopt });
+      await make({ writes: [], position: state.position, apply: adopt });
     } else {
       taken();
       this.#edge.failed(new Error(`a record of ${envelope.kind} came to a workspace of ${state.strategy.name}`));
@@ -186,7 +186,7 @@ export class Intake {
     const next = await this.#replacement(stored);
     if (next === undefined) return this.#fold(stored, bytes, taken);
     taken();
-    await this.#edge.change(imported(id, state, stored, next));
+    await this.#edge.make(imported(id, state, stored, next));
   }
 
   /**
@@ -206,7 +206,7 @@ export class Intake {
   /** Takes in what is not here yet of what is stored elsewhere. */
   async #fold(stored: StoredState, bytes: Uint8Array, taken: () => void): Promise<void> {
     const { id } = this.#target;
-    const { commit, change } = this.#edge;
+    const { commit, make } = this.#edge;
     const manifest = stored.manifest === undefined ? undefined : decodeManifest(stored.manifest);
     if (
       manifest !== undefined &&
@@ -215,7 +215,7 @@ export class Intake {
     ) {
       const { settings, settingsTime: time } = manifest;
       const envelope = { kind: SETTINGS_KIND, epoch: manifest.epoch, time, data: encodeSettings(settings), ops: [] };
-      await change(settingsRecord(id, this.#target.state, envelope, encodeEnvelope(envelope)));
+      await make(settingsRecord(id, this.#target.state, envelope, encodeEnvelope(envelope)));
     }
     for (const chunk of opIdChunksOf(stored)) this.#target.state.memory.merge(chunk);
     let absorption = new Absorption(id, this.#target.state, this.#edge.broadcaster);
@@ -228,7 +228,7 @@ export class Intake {
       const envelope = decodeEnvelope(record);
       if (envelope.kind === SETTINGS_KIND && envelope.time > state.settingsTime) {
         await commit(absorption);
-        await change(settingsRecord(id, state, envelope, record));
+        await make(settingsRecord(id, state, envelope, record));
         absorption = new Absorption(id, state, this.#edge.broadcaster);
       } else if (
         envelope.kind === state.strategy.name &&

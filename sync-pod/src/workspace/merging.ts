@@ -1,12 +1,11 @@
-import { AutomergeStrategy } from '../strategy/automerge/automerge-strategy.ts';
 import type { Author } from '../strategy/strategy.ts';
 import { Absorption } from './absorption.ts';
 import type { Core } from './core.ts';
 import { encodeEnvelope } from './state/envelope.ts';
-import type { Steps } from './steps.ts';
+import type { StepMaker } from './step-maker.ts';
 import { type Outcome, UNAVAILABLE } from './turn/submission.ts';
 
-/** Changes that a client brings. */
+/** Transitions that a client brings. */
 interface Contribution {
   readonly changes: readonly Uint8Array[];
   readonly author: Author;
@@ -20,25 +19,18 @@ const MERGED_AT_ONCE = 64;
 /** Takes changes of clients' own documents into a workspace. */
 export class Merging {
   readonly #core: Core;
-  readonly #steps: Steps;
+  readonly #stepMaker: StepMaker;
   readonly #waiting: Contribution[] = [];
 
-  constructor(core: Core, steps: Steps) {
+  constructor(core: Core, steps: StepMaker) {
     this.#core = core;
-    this.#steps = steps;
+    this.#stepMaker = steps;
   }
 
   /** As `Workspace.merge`, where the workspace can take something. */
   submit(contribution: Contribution): void {
     this.#waiting.push(contribution);
     if (this.#waiting.length === 1) this.#mergeNext();
-  }
-
-  /** The strategy has the whole document, where it is of the kind that can. @throws StreamUnavailableError, NotCommittedError */
-  async complete(): Promise<void> {
-    await this.#core.intake?.takeAll();
-    const { id, state } = this.#core;
-    if (state.strategy instanceof AutomergeStrategy && !state.strategy.isComplete) await state.complete(id);
   }
 
   /** All that wait by then are one step. */
@@ -57,9 +49,9 @@ export class Merging {
     });
   }
 
-  /** Changes that are in already have no effect. @throws where those that are not settled may not be durable */
+  /** Transitions that are in already have no effect. @throws where those that are not settled may not be durable */
   async #merge(contributions: readonly Contribution[]): Promise<void> {
-    await this.complete();
+    await this.#core.complete();
     const { id, state, edge, turns } = this.#core;
     const refusal = this.#refusal();
     if (refusal !== undefined) {
@@ -79,7 +71,7 @@ export class Merging {
       for (const { settle } of contributions) settle({ ok: true, heads });
     };
     if (absorption.records.length === 0) settleAll();
-    else await turns.commit(this.#steps.ofMerged(absorption, users, settleAll));
+    else await turns.commit(this.#stepMaker.ofMerged(absorption, users, settleAll));
   }
 
   async #take(absorption: Absorption, changes: readonly Uint8Array[], author: Author): Promise<void> {

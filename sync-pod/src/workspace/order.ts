@@ -1,6 +1,6 @@
 import type { Core } from './core.ts';
 import type { Home } from './home/home.ts';
-import type { Steps } from './steps.ts';
+import type { StepMaker } from './step-maker.ts';
 import { type Outcome, type Submission, UNAVAILABLE } from './turn/submission.ts';
 import type { Turn } from './turn/turn.ts';
 
@@ -12,13 +12,13 @@ const MAX_FORWARDED = 500;
 /** Where every pod must see the same order, it is given elsewhere: by the stream, or by another region. */
 export class Order {
   readonly #core: Core;
-  readonly #steps: Steps;
+  readonly #stepMaker: StepMaker;
   /** Called when something has come in. */
   #arrived: (() => void) | undefined;
 
-  constructor(core: Core, steps: Steps) {
+  constructor(core: Core, steps: StepMaker) {
     this.#core = core;
-    this.#steps = steps;
+    this.#stepMaker = steps;
   }
 
   /** Something has come in from the stream. */
@@ -34,7 +34,7 @@ export class Order {
       for (let isIn = false; !isIn; ) {
         await this.#core.intake?.takeAll();
         submissions.push(...this.#core.waiting.splice(0));
-        turn = await this.#steps.plan(submissions);
+        turn = await this.#stepMaker.plan(submissions);
         const { write } = turn;
         isIn =
           write === undefined ||
@@ -44,7 +44,7 @@ export class Order {
       for (const { settle } of submissions) settle(UNAVAILABLE);
       throw error;
     }
-    if (turn !== undefined) await this.#core.turns.commit(this.#steps.ofPublished(turn));
+    if (turn !== undefined) await this.#core.turns.commit(this.#stepMaker.ofPublished(turn));
   }
 
   /** What is waiting is sent to the region that gives the order. When it is acked it has come back, as a rule. */

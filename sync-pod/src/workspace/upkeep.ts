@@ -9,31 +9,24 @@ const ROLLUP_TRIES = 8;
 /** So often it is all read again for a state that must have its place among what others write. */
 const WHOLE_TRIES = 4;
 
-/** What keeping it up takes besides the workspace. */
-interface Edge {
-  /** So much has been published since the last message that stands for all that it is time for another. */
-  readonly isRollupDue: () => boolean;
-  /** Forgets what is here, and takes what the stream has; from then on state, replica and intake are others. */
-  readonly startOver: () => Promise<void>;
-}
-
 /**
  * Keeps what the stream has of a workspace short, and whole; nothing else happens to it meanwhile. `source`: what is on disk;
  * nothing is removed from that meanwhile.
  */
 export class Upkeep {
   readonly #core: ReplicatedCore;
-  readonly #edge: Edge;
+  readonly #startOver: () => Promise<void>;
 
-  constructor(core: ReplicatedCore, edge: Edge) {
+  /** @param startOver forgets what is here, and takes what the stream has; from then on state, replica and intake are others */
+  constructor(core: ReplicatedCore, startOver: () => Promise<void>) {
     this.#core = core;
-    this.#edge = edge;
+    this.#startOver = startOver;
   }
 
   /** As `Workspace.rollUp`. */
   async rollUp(source: Source): Promise<void> {
     await this.#core.intake.takeAll();
-    if (this.#edge.isRollupDue() && (await this.#isPublished())) await this.#publishWhole(source);
+    if (this.#core.isRollupDue && (await this.#isPublished())) await this.#publishWhole(source);
   }
 
   /** As `Workspace.recover`. */
@@ -44,7 +37,7 @@ export class Upkeep {
     if (!replica.isLost) return;
     if (this.#core.state.position > 0) await this.#publishAll(source);
     // What the stream has gives the order, where it has everything.
-    if (this.#core.isLinearised && !replica.streamForgets) await this.#edge.startOver();
+    if (this.#core.isLinearised && !replica.streamForgets) await this.#startOver();
     this.#core.replica.recovered();
     await this.#commitCheckpoint();
   }

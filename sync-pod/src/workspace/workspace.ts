@@ -6,9 +6,9 @@ import { AutomergeStrategy } from '../strategy/automerge/automerge-strategy.ts';
 import type { Author, Strategy } from '../strategy/strategy.ts';
 import { UnreadableError } from '../strategy/unreadable-error.ts';
 import type { Absorption } from './absorption.ts';
-import { Changes } from './changes.ts';
 import { planDeletion, planSettings } from './control.ts';
-import { Core, PATIENCE_MS, type ReplicatedCore, type Stored, type WorkspaceEdge } from './core.ts';
+import { Core, PATIENCE_MS, type ReplicatedCore } from './core.ts';
+import type { WorkspaceEdge } from './edge.ts';
 import { Intake } from './intake.ts';
 import { Merging } from './merging.ts';
 import { Order } from './order.ts';
@@ -16,7 +16,9 @@ import type { Mark } from './replica/checkpoint.ts';
 import { Replica } from './replica/replica.ts';
 import type { Source } from './state/source.ts';
 import type { WorkspaceState } from './state/workspace-state.ts';
-import { Steps } from './steps.ts';
+import { StepMaker } from './step-maker.ts';
+import type { Stored } from './stored.ts';
+import { Transitions } from './transitions.ts';
 import type { Step } from './turn/step.ts';
 import { type Outcome, type Submission, UNAVAILABLE } from './turn/submission.ts';
 import { NotCommittedError, Turns } from './turn/turns.ts';
@@ -33,8 +35,8 @@ export class Workspace {
   readonly rate: TokenBucket;
   readonly #core: Core;
   readonly #turns: Turns;
-  readonly #steps: Steps;
-  readonly #changes: Changes;
+  readonly #stepMaker: StepMaker;
+  readonly #transitions: Transitions;
   /** Made when it is needed: most workspaces never do. */
   #madeOrder: Order | undefined;
   #madeMerging: Merging | undefined;
@@ -50,8 +52,8 @@ export class Workspace {
       failed: edge.failed,
     });
     this.#core = new Core(id, stored.state, edge, this.#turns);
-    this.#steps = new Steps(this.#core);
-    this.#changes = new Changes(this.#core, {
+    this.#stepMaker = new StepMaker(this.#core);
+    this.#transitions = new Transitions(this.#core, {
       order: () => this.#order,
       replicate: (one) => this.#replicate(one),
     });
@@ -160,7 +162,7 @@ export class Workspace {
     const { state } = this.#core;
     state.isEnding = true; // a compaction of it must not go on
     this.#turns.resume();
-    this.#changes.became(stored.state, state.epoch, state.strategy);
+    this.#transitions.became(stored.state, state.epoch, state.strategy);
     this.#core.replica?.close();
     this.#replicate(stored);
     this.#core.replica?.resume();
@@ -208,17 +210,17 @@ export class Workspace {
   configure(settings: WorkspaceSettings): Promise<Outcome> {
     const { home, now } = this.#core.edge;
     if (this.state.isUnreadable) return Promise.resolve(UNAVAILABLE);
-    if (home === undefined) return this.#changes.control((state) => planSettings(this.id, state, settings, now()));
+    if (home === undefined) return this.#transitions.control((state) => planSettings(this.id, state, settings, now()));
     const isHere = () => isDeepStrictEqual(this.state.settings, settings);
-    return this.#changes.controlAtHome(() => home.configure(this.id, settings), isHere);
+    return this.#transitions.controlAtHome(() => home.configure(this.id, settings), isHere);
   }
 
   /** Resolves when nothing is left of the workspace but that it was deleted; who is in it is sent away. */
   delete(): Promise<Outcome> {
     const { home, now } = this.#core.edge;
-    if (home === undefined) return this.#changes.control((state) => planDeletion(this.id, state, now()));
+    if (home === undefined) return this.#transitions.control((state) => planDeletion(this.id, state, now()));
     const { epoch } = this.state;
-    return this.#changes.controlAtHome(
+    return this.#transitions.controlAtHome(
       () => home.delete(this.id),
       () => this.state.epoch > epoch,
     );
@@ -266,13 +268,7 @@ export class Workspace {
       edge.documents.used(this.#core);
       return strategy;
     }
-    await new Promise<void>((resolve, reject) => {
-      const work = async () => {
-        await this.#merging.complete();
-        resolve();
-      };
-      this.#turns.enqueue({ work, refuse: reject });
-    });
+    await this.#turns.perform(() => this.#core.complete());
     return this.whole();
   }
 
@@ -290,12 +286,12 @@ export class Workspace {
   }
 
   get #order(): Order {
-    this.#madeOrder ??= new Order(this.#core, this.#steps);
+    this.#madeOrder ??= new Order(this.#core, this.#stepMaker);
     return this.#madeOrder;
   }
 
   get #merging(): Merging {
-    this.#madeMerging ??= new Merging(this.#core, this.#steps);
+    this.#madeMerging ??= new Merging(this.#core, this.#stepMaker);
     return this.#madeMerging;
   }
 
@@ -314,8 +310,8 @@ export class Workspace {
     this.#core.intake = new Intake(this.#core, replica, {
       broadcaster,
       historyWork,
-      commit: (absorption) => this.#turns.commit(this.#steps.of(absorption, undefined)),
-      change: (change) => this.#changes.make(change),
+      commit: (absorption) => this.#turns.commit(this.#stepMaker.of(absorption, undefined)),
+      make: (transition) => this.#transitions.make(transition),
       failed,
     });
     replica.inbox.open();
@@ -330,11 +326,11 @@ export class Workspace {
     if (replica?.inbox.isEmpty === false) {
       // What stopped it is taken with the workspace standing still.
       this.#turns.enqueue({ work: async () => void (await this.#core.intake?.takeAll()), refuse: () => undefined });
-      return absorption && this.#steps.of(absorption, undefined);
+      return absorption && this.#stepMaker.of(absorption, undefined);
     }
     if (waiting.length > 0 && this.#core.isLinearised) return this.#linearise(absorption);
-    if (waiting.length > 0) return this.#steps.next(absorption);
-    if (absorption !== undefined) return this.#steps.of(absorption, undefined);
+    if (waiting.length > 0) return this.#stepMaker.next(absorption);
+    if (absorption !== undefined) return this.#stepMaker.of(absorption, undefined);
     const writes = this.#isUntidy ? replica?.writes(state.position, false) : undefined;
     return writes && { writes, committed: () => undefined, failed: () => undefined };
   }
@@ -344,29 +340,16 @@ export class Workspace {
     const { home } = this.#core.edge;
     const work = home === undefined ? () => this.#order.linearise() : () => this.#order.forward(home);
     this.#turns.enqueue({ work, refuse: () => undefined });
-    return absorption && this.#steps.of(absorption, undefined);
+    return absorption && this.#stepMaker.of(absorption, undefined);
   }
 
   #exclusively(work: (core: ReplicatedCore) => Promise<void>): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#turns.enqueue({
-        work: async () => {
-          if (this.#core.isReplicated()) await work(this.#core);
-          resolve();
-        },
-        refuse: reject,
-      });
+    return this.#turns.perform(async () => {
+      if (this.#core.isReplicated()) await work(this.#core);
     });
   }
 
   #kept(work: (upkeep: Upkeep) => Promise<void>): Promise<void> {
-    return this.#exclusively((core) => {
-      return work(
-        new Upkeep(core, {
-          isRollupDue: () => this.#steps.isRollupDue,
-          startOver: () => this.#changes.startOver(),
-        }),
-      );
-    });
+    return this.#exclusively((core) => work(new Upkeep(core, () => this.#transitions.startOver())));
   }
 }

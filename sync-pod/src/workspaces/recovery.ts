@@ -1,6 +1,5 @@
 import type { WorkspaceId } from '@etherply/protocol';
-import type { Stream } from '../replication/stream.ts';
-import { StreamUnavailableError } from '../replication/stream.ts';
+import { type Stream, StreamUnavailableError } from '../replication/stream.ts';
 import type { SupervisedShard } from '../storage/supervised-shard.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import type { Background } from './background.ts';
@@ -17,13 +16,13 @@ interface Edge {
 /** Has workspaces published of which the stream may lack something. */
 export class Recovery {
   readonly #shards: Shards;
-  readonly #stream: Stream | undefined;
+  readonly #stream: Stream;
   readonly #background: Background;
   readonly #edge: Edge;
   /** Those of which the stream lacks something, as far as they have been opened. */
   readonly #lost = new Set<WorkspaceId>();
 
-  constructor(shards: Shards, stream: Stream | undefined, background: Background, edge: Edge) {
+  constructor(shards: Shards, stream: Stream, background: Background, edge: Edge) {
     this.#shards = shards;
     this.#stream = stream;
     this.#background = background;
@@ -36,7 +35,7 @@ export class Recovery {
     // What has broken down is told of already, and must not hold up the others.
     if (!workspace.isLost || workspace.isDown) this.#lost.delete(id);
     else this.#lost.add(id);
-    if (!this.#lost.has(id) || this.#stream?.isConnected !== true) return;
+    if (!this.#lost.has(id) || !this.#stream.isConnected) return;
     this.#background.begin(id, 'recovery', async (one) => {
       await one.recover(this.#shards.of(id).shard);
       if (!one.isLost) this.#lost.delete(id);
@@ -50,7 +49,7 @@ export class Recovery {
       const left = [...this.#lost].filter((id) => this.#shards.of(id).shard === shard);
       if (left.length === 0 || this.#edge.isClosing()) return;
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
-      if (this.#stream?.isConnected !== true) throw new StreamUnavailableError('it is away again');
+      if (!this.#stream.isConnected) throw new StreamUnavailableError('it is away again');
       for (const id of left) await this.#edge.use(id, (workspace) => this.look(workspace));
     }
   }

@@ -1,12 +1,12 @@
 import type { WorkspaceId } from '@etherply/protocol';
 import { StreamUnavailableError } from '../replication/stream.ts';
 import type { Mark } from '../workspace/replica/checkpoint.ts';
-import { laterOf } from '../workspace/replica/last-mark.ts';
 import type { Replication } from '../workspace/replica/replica.ts';
 import type { Source } from '../workspace/state/source.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { eachAtOnce } from './at-once.ts';
 import type { Background } from './background.ts';
+import { laterOf } from './last-mark.ts';
 import { isPassingError } from './passing-error.ts';
 import { Recovery } from './recovery.ts';
 import type { Shards } from './shards.ts';

@@ -52,13 +52,9 @@ export class Shards {
     await Promise.all(this.slots.map(({ loop }) => loop.settled()));
   }
 
-  /** Resolves when nothing is waiting to be made durable. */
-  async idle(): Promise<void> {
-    await Promise.all(this.slots.map(({ loop }) => loop.idle()));
-  }
-
+  /** When nothing is waiting to be made durable. */
   async close(): Promise<void> {
-    await this.idle();
+    await Promise.all(this.slots.map(({ loop }) => loop.idle()));
     await Promise.all(this.slots.map(({ shard }) => shard.close()));
   }
 }

@@ -1,9 +1,9 @@
 import type { WorkspaceId } from '@etherply/protocol';
 import type { LogEntry } from '../storage/shard.ts';
 import type { HistoryWork } from '../strategy/history.ts';
-import type { Stored } from '../workspace/core.ts';
 import { type Checkpoint, decodeCheckpoint, NO_CHECKPOINT } from '../workspace/replica/checkpoint.ts';
 import { type StateOptions, WorkspaceState } from '../workspace/state/workspace-state.ts';
+import type { Stored } from '../workspace/stored.ts';
 import type { Shards } from './shards.ts';
 
 interface Options {

@@ -1,17 +1,11 @@
 import type { WorkspaceId } from '@etherply/protocol';
-import { StreamUnavailableError } from '../replication/stream.ts';
-import type { CommitLoop } from '../storage/commit-loop.ts';
+import { type StreamFacts, StreamUnavailableError } from '../replication/stream.ts';
 import type { SupervisedShard } from '../storage/supervised-shard.ts';
 import type { Mark } from '../workspace/replica/checkpoint.ts';
-import { lastMarkOn, laterOf } from '../workspace/replica/last-mark.ts';
 import type { Replication } from '../workspace/replica/replica.ts';
-import {
-  decodeStreamFacts,
-  encodeStreamFacts,
-  goesOn,
-  hasLost,
-  type StreamFacts,
-} from '../workspace/replica/stream-facts.ts';
+import { lastMarkOn, laterOf } from './last-mark.ts';
+import type { ShardSlot } from './shards.ts';
+import { decodeStreamFacts, encodeStreamFacts, goesOn, hasLost } from './stream-facts.ts';
 
 /** What had been taken in of the workspaces that were open at some time. */
 export interface OpenMarks {
@@ -20,13 +14,8 @@ export interface OpenMarks {
   readonly ids: ReadonlySet<WorkspaceId>;
 }
 
-export interface CheckedShard {
-  readonly shard: SupervisedShard;
-  readonly loop: CommitLoop;
-}
-
 interface Edge {
-  readonly shards: readonly CheckedShard[];
+  readonly shards: readonly ShardSlot[];
   readonly openMarks: () => OpenMarks;
   /** Each workspace of the shard takes in what the stream has and publishes what that lacks. Resolves when all have. */
   readonly recover: (shard: SupervisedShard) => Promise<void>;
@@ -92,7 +81,7 @@ export class StreamCheck {
   async #check(open: OpenMarks | undefined): Promise<void> {
     const { comparison } = this.#replication;
     const { session } = comparison;
-    const looks = new Map<CheckedShard, Look>();
+    const looks = new Map<ShardSlot, Look>();
     for (const slot of this.#edge.shards) {
       await this.#unlessDown(slot, async () => void looks.set(slot, await this.#look(slot.shard, open)));
     }
@@ -116,7 +105,7 @@ export class StreamCheck {
   }
 
   /** A shard that is down is compared when it serves again, and what it lacks until then stays in the stream. */
-  async #unlessDown({ shard }: CheckedShard, work: () => Promise<void>): Promise<void> {
+  async #unlessDown({ shard }: ShardSlot, work: () => Promise<void>): Promise<void> {
     try {
       await work();
     } catch (error) {

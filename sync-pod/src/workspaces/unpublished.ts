@@ -3,8 +3,8 @@ import { StreamUnavailableError } from '../replication/stream.ts';
 import { ShardError } from '../storage/shard.ts';
 import { ShardDownError, type SupervisedShard } from '../storage/supervised-shard.ts';
 import type { Replication } from '../workspace/replica/replica.ts';
-import { decodeStreamFacts, goesOn } from '../workspace/replica/stream-facts.ts';
 import type { Workspace } from '../workspace/workspace.ts';
+import { decodeStreamFacts, goesOn } from './stream-facts.ts';
 
 /** How many workspaces have something that the stream may lack. */
 export interface Unpublished {

@@ -4,13 +4,13 @@ import type { CommitObserver, Committer } from '../storage/commit-loop.ts';
 import { ShardDownError, type SupervisedShard } from '../storage/supervised-shard.ts';
 import type { HistoryWork } from '../strategy/history.ts';
 import { UnreadableError } from '../strategy/unreadable-error.ts';
-import type { Stored, Update, WorkspaceLimits } from '../workspace/core.ts';
 import { Documents } from '../workspace/documents.ts';
+import type { Update, WorkspaceLimits } from '../workspace/edge.ts';
 import type { Home } from '../workspace/home/home.ts';
 import type { Replication } from '../workspace/replica/replica.ts';
-import { encodeStreamFacts, NO_STREAM } from '../workspace/replica/stream-facts.ts';
 import { Compaction, CompactionFailed } from '../workspace/state/compaction.ts';
 import type { StateOptions } from '../workspace/state/workspace-state.ts';
+import type { Stored } from '../workspace/stored.ts';
 import type { Broadcaster } from '../workspace/turn/broadcaster.ts';
 import type { Outcome } from '../workspace/turn/submission.ts';
 import { Workspace } from '../workspace/workspace.ts';
@@ -23,6 +23,7 @@ import { Quarantine, QuarantinedError } from './quarantine.ts';
 import { Replicas } from './replicas.ts';
 import { type ShardSlot, Shards } from './shards.ts';
 import { StoredWorkspaces } from './stored-workspaces.ts';
+import { encodeStreamFacts, NO_STREAM } from './stream-facts.ts';
 import { countUnpublished, type Unpublished } from './unpublished.ts';
 
 interface Options {

@@ -3,6 +3,7 @@ import {
   type Publication,
   type Rollup,
   type Stream,
+  type StreamFacts,
   type StreamMessage,
   StreamUnavailableError,
   WrongSequenceError,
@@ -13,11 +14,10 @@ import { type Arrival, Inbox } from './inbox.ts';
 import { messageId } from './message-id.ts';
 import { Outbox } from './outbox.ts';
 import type { StreamComparison } from './stream-comparison.ts';
-import type { StreamFacts } from './stream-facts.ts';
 import type { UnpublishedBudget } from './unpublished-budget.ts';
 
 /** What happens between the workspaces of this pod and the stream, for the metrics. */
-export interface ReplicationObserver {
+interface ReplicationObserver {
   /** A message of another pod was taken in. */
   received(bytes: number): void;
   /** Messages were missing, and are fetched. */

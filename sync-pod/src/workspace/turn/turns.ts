@@ -5,7 +5,7 @@ import type { Write } from '../../storage/shard.ts';
 import type { Step } from './step.ts';
 
 /** Work during which nothing else happens to the workspace. */
-export interface Job {
+interface Job {
   readonly work: () => Promise<void>;
   /** It did not, or not surely, happen. */
   readonly refuse: (error: unknown) => void;
@@ -112,6 +112,19 @@ export class Turns implements Committer {
     }
     this.#jobs.push(job);
     this.#edge.schedule();
+  }
+
+  /** Resolves when this has been done in its turn. @throws NotCommittedError, and what it throws */
+  perform(work: () => Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.enqueue({
+        work: async () => {
+          await work();
+          resolve();
+        },
+        refuse: reject,
+      });
+    });
   }
 
   /** Does a job at once, in place of a step. */

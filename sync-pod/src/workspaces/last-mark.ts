@@ -1,6 +1,6 @@
 import type { WorkspaceId } from '@etherply/protocol';
-import type { SupervisedShard } from '../../storage/supervised-shard.ts';
-import { decodeCheckpoint, type Mark } from './checkpoint.ts';
+import type { SupervisedShard } from '../storage/supervised-shard.ts';
+import { decodeCheckpoint, type Mark } from '../workspace/replica/checkpoint.ts';
 
 /** The one with the greater number; undefined where there is none. */
 export function laterOf(one: Mark | undefined, other: Mark | undefined): Mark | undefined {

@@ -9,18 +9,11 @@ import type { Submission } from './turn/submission.ts';
 import { envelopeOps, rememberOps, type Sorted, settleUnavailable, sortSubmissions, type Turn } from './turn/turn.ts';
 
 /** Makes steps of what clients sent and the stream brought, and does what follows when they are durable. */
-export class Steps {
+export class StepMaker {
   readonly #core: Core;
 
   constructor(core: Core) {
     this.#core = core;
-  }
-
-  /** So much has been published since the last message that stands for all that it is time for another. */
-  get isRollupDue(): boolean {
-    const { replica, bytesWorthReplacing } = this.#core;
-    // Where the stream forgets it would make nothing shorter.
-    return replica?.streamForgets === false && replica.tailBytes > bytesWorthReplacing;
   }
 
   /** All that is waiting, after what has come in; undefined where a job goes on with it. */
@@ -50,7 +43,7 @@ export class Steps {
   of(absorption: Absorption | undefined, turn: Turn | undefined): Step {
     const { replica, state } = this.#core;
     absorption?.settle();
-    const writes: Write[] = (absorption?.records ?? []).map((record) => ({ kind: 'record', ...record }));
+    const writes = writesOf(absorption?.records ?? []);
     if (turn?.write !== undefined) writes.push(turn.write);
     if (writes.length > 0 && replica !== undefined) {
       writes.push(...replica.writes(absorption?.position ?? state.position, turn?.write !== undefined));
@@ -83,10 +76,10 @@ export class Steps {
     return { writes, committed: () => this.#committed(turn), failed: () => settleUnavailable(turn) };
   }
 
-  /** What changes of a client's own document amount to. @param users who sent them */
+  /** What changes of clients' own documents amount to. @param users who sent them */
   ofMerged(absorption: Absorption, users: readonly string[], settle: () => void): Pick<Step, 'writes' | 'committed'> {
     const { records } = absorption;
-    const writes: Write[] = records.map((record) => ({ kind: 'record', ...record }));
+    const writes = writesOf(records);
     writes.push(...(this.#core.replica?.writes(this.#core.state.position, true) ?? []));
     const deliver = () => {
       absorption.announce();
@@ -176,7 +169,7 @@ export class Steps {
 
   #keepShort(): void {
     this.#compactWhereDue();
-    if (this.isRollupDue) this.#core.edge.rollUp();
+    if (this.#core.isRollupDue) this.#core.edge.rollUp();
   }
 
   #compactWhereDue(): void {
@@ -187,4 +180,8 @@ export class Steps {
 
 function* usersOf({ accepted, plan }: Turn): Iterable<string> {
   for (const [index, { author }] of accepted.entries()) if (!plan.refusals.has(index)) yield author.userId;
+}
+
+function writesOf(records: readonly LogEntry[]): Write[] {
+  return records.map((record) => ({ kind: 'record', ...record }));
 }

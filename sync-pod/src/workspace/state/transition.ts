@@ -6,7 +6,7 @@ import { type StoredState, writesOf } from './stored-state.ts';
 import type { WorkspaceState } from './workspace-state.ts';
 
 /** Something other than ops that happens to a workspace, as a step of its own. */
-export interface Change {
+export interface Transition {
   readonly writes: readonly Write[];
   /** The position of its last record. */
   readonly position: number;
@@ -15,7 +15,7 @@ export interface Change {
 }
 
 /** All data goes; a manifest of the next epoch stays, with nothing in it. */
-export function deletion(workspace: WorkspaceId, state: WorkspaceState, epoch: number): Change {
+export function deletion(workspace: WorkspaceId, state: WorkspaceState, epoch: number): Transition {
   state.isEnding = true;
   const next = state.successor(epoch);
   const bytes = encodeManifest({
@@ -46,7 +46,7 @@ export function settingsRecord(
   state: WorkspaceState,
   { data, time }: Envelope,
   bytes: Uint8Array,
-): Change {
+): Transition {
   const settings = decodeSettings(data);
   const position = state.position + 1;
   const write = { kind: 'record', workspace, position, envelope: bytes } as const;
@@ -72,7 +72,7 @@ export function imported(
   state: WorkspaceState,
   stored: StoredState,
   next: WorkspaceState,
-): Change {
+): Transition {
   state.isEnding = true;
   const writes: Write[] = [{ kind: 'clearing', workspace }, ...writesOf(workspace, stored)];
   return { writes, position: next.position, apply: () => next };

@@ -1,15 +1,6 @@
 import { Encoder } from 'cbor-x';
 import { z } from 'zod';
-
-/** What tells one stream from another, and from what it was before. */
-export interface StreamFacts {
-  /** When it was made, as the server says it. */
-  readonly created: string;
-  /** The number of the last message that came into it. */
-  readonly lastSequence: number;
-  /** The losses that pods have found in it, each under a name of its own; none where the stream keeps everything. */
-  readonly losses: readonly string[];
-}
+import type { StreamFacts } from '../replication/stream.ts';
 
 /** No stream is like that: nothing goes on from it. */
 export const NO_STREAM: StreamFacts = { created: '', lastSequence: 0, losses: [] };

@@ -1,12 +1,13 @@
 import { CLOSE } from '@etherply/protocol';
 import type { Strategy } from '../strategy/strategy.ts';
 import type { PlanControl } from './control.ts';
-import { type Core, PATIENCE_MS, type Stored } from './core.ts';
+import { type Core, PATIENCE_MS } from './core.ts';
 import type { Order } from './order.ts';
 import { NO_CHECKPOINT } from './replica/checkpoint.ts';
-import type { Change } from './state/change.ts';
 import { SYSTEM_USER } from './state/system-user.ts';
+import type { Transition } from './state/transition.ts';
 import type { WorkspaceState } from './state/workspace-state.ts';
+import type { Stored } from './stored.ts';
 import { announcementOf } from './turn/announcement.ts';
 import { type Outcome, UNAVAILABLE } from './turn/submission.ts';
 
@@ -17,7 +18,7 @@ interface Edge {
 }
 
 /** Does to a workspace what no op does: settings, deletion, another state in place of the one that is here. */
-export class Changes {
+export class Transitions {
   readonly #core: Core;
   readonly #edge: Edge;
 
@@ -50,14 +51,14 @@ export class Changes {
     });
   }
 
-  /** Makes a change durable and takes it on, within a job. @throws NotCommittedError */
-  make(change: Change): Promise<void> {
+  /** Makes one durable and takes it on, within a job. @throws NotCommittedError */
+  make(transition: Transition): Promise<void> {
     const { turns, replica } = this.#core;
     return turns.commit({
-      writes: [...change.writes, ...(replica?.writes(change.position, false) ?? [])],
+      writes: [...transition.writes, ...(replica?.writes(transition.position, false) ?? [])],
       committed: () => {
         const { strategy, epoch } = this.#core.state;
-        this.became(change.apply(), epoch, strategy);
+        this.became(transition.apply(), epoch, strategy);
       },
     });
   }
@@ -66,7 +67,7 @@ export class Changes {
   became(state: WorkspaceState, epochBefore: number, before: Strategy): void {
     const { id, edge } = this.#core;
     const { strategy } = state;
-    this.#core.state = state;
+    this.#core.become(state);
     if (strategy === before) return;
     this.#core.changed();
     if (state.epoch !== epochBefore || strategy.name !== before.name) {
@@ -92,7 +93,7 @@ export class Changes {
     await turns.commit({
       writes: [{ kind: 'clearing', workspace: id }, ...(replica?.writes(0, false) ?? [])],
       committed: () => {
-        this.#core.state = state;
+        this.#core.become(state);
         this.#core.replica?.close();
         this.#edge.replicate(stored);
       },
@@ -107,10 +108,10 @@ export class Changes {
       await this.#core.intake?.takeAll();
       const control = plan(this.#core.state);
       if ('ok' in control) return control;
-      const { change, message, rollup } = control;
+      const { transition, message, rollup } = control;
       const { replica } = this.#core;
       if (replica === undefined || (await replica.publishNext(message, rollup, PATIENCE_MS))) {
-        await this.make(change);
+        await this.make(transition);
         return { ok: true, heads: this.#core.strategy.heads() };
       }
     }
