@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { z } from 'zod';
 import { NatsServer } from '../../../sync-pod/test/nats-server.ts';
 import { KINDS } from '../../src/kube/kinds.ts';
+import { statefulSetFacts } from '../../src/observed/stateful-set.ts';
 import { Containers } from '../containers.ts';
 import { until } from '../control-plane/until.ts';
 import { ClusterFixture } from './cluster-fixture.ts';
@@ -388,9 +389,9 @@ describe('managed NATS', () => {
 
   test('larger volumes: claims grow, and new ones begin as large, while no pod ends', async () => {
     const { client, namespace, cluster } = stage;
-    // What came before may have had it made anew.
-    await until(async () => 'c-nats-0' in (await uidsOfPods(stage)));
-    const pods = await uidsOfPods(stage);
+    const pods = await until(() => uidsOnceNatsIsNew(stage), {
+      what: 'the pod that a change before has had made anew',
+    });
     await mergePatch(stage, { storage: { size: '20Gi' } });
     const sizes = async () => {
       const { items } = await client.list(KINDS.PersistentVolumeClaim, { namespace });
@@ -417,11 +418,22 @@ describe('managed NATS', () => {
   });
 });
 
-async function uidsOfPods({
-  client,
-  namespace,
-}: Pick<ClusterStage, 'client' | 'namespace'>): Promise<Record<string, string>> {
+type Place = Pick<ClusterStage, 'client' | 'namespace'>;
+
+async function uidsOfPods({ client, namespace }: Place): Promise<Record<string, string>> {
   const { items } = await client.list(KINDS.Pod, { namespace });
+  return Object.fromEntries(items.map(({ metadata }) => [metadata.name, metadata.uid]));
+}
+
+/** The pods, where the one of NATS is of the newest revision, and no earlier one that has yet to go. */
+async function uidsOnceNatsIsNew({ client, namespace }: Place): Promise<Record<string, string> | undefined> {
+  const statefulSet = await client.get(KINDS.StatefulSet, { namespace, name: 'c-nats' });
+  if (statefulSet === undefined) return undefined;
+  const { isCurrent, updateRevision } = statefulSetFacts(statefulSet, 'nats');
+  const { items } = await client.list(KINDS.Pod, { namespace });
+  const pod = items.find(({ metadata }) => metadata.name === 'c-nats-0');
+  if (pod === undefined || pod.metadata.deletionTimestamp !== undefined) return undefined;
+  if (!isCurrent || pod.metadata.labels?.['controller-revision-hash'] !== updateRevision) return undefined;
   return Object.fromEntries(items.map(({ metadata }) => [metadata.name, metadata.uid]));
 }
 
