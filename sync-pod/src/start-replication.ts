@@ -7,6 +7,7 @@ import { NatsBus } from './replication/nats-bus.ts';
 import { NatsClient } from './replication/nats-client.ts';
 import { natsConnector } from './replication/nats-connection.ts';
 import { PodConsumer } from './replication/pod-consumer.ts';
+import { serve } from './replication/requests.ts';
 import { StreamUnavailableError } from './replication/stream.ts';
 import { RunningFullCopy } from './start-full-copy.ts';
 import { readPodId } from './storage/pod-id.ts';
@@ -15,7 +16,7 @@ import { RemoteHome } from './workspace/home/remote-home.ts';
 import type { Replication } from './workspace/replica/replica.ts';
 import { StreamComparison } from './workspace/replica/stream-comparison.ts';
 import { UnpublishedBudget } from './workspace/replica/unpublished-budget.ts';
-import { serveHome } from './workspaces/home-service.ts';
+import { answerRegion } from './workspaces/home-service.ts';
 import type { Replicas } from './workspaces/replicas.ts';
 import type { Workspaces } from './workspaces/workspaces.ts';
 
@@ -179,7 +180,7 @@ export async function startReplication({
     podId: consumer?.podId,
     begin: (all) => {
       const failed = (error: unknown) => logger.error({ err: error }, 'another region was not answered');
-      serveHome(nats, homeSubjectOf(cluster), all, failed);
+      serve(nats, homeSubjectOf(cluster), (bytes) => answerRegion(bytes, all), failed);
       if (all.replicas === undefined) throw new Error('these workspaces are not replicated');
       if (consumer !== undefined) {
         fullCopy = new RunningFullCopy({ cluster, nats, stream, consumer, replicas: all.replicas, logger });

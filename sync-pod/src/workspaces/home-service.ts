@@ -1,17 +1,10 @@
-import type { NatsClient } from '../replication/nats-client.ts';
-import { serve } from '../replication/requests.ts';
 import { decodeHomeRequest, encodeOutcomes, type HomeRequest } from '../workspace/home/home-message.ts';
 import type { Outcome } from '../workspace/turn/submission.ts';
 import type { Workspaces } from './workspaces.ts';
 
-/** Does for other regions what they ask of this one. */
-export function serveHome(
-  nats: NatsClient,
-  subject: string,
-  workspaces: Workspaces,
-  failed: (error: unknown) => void,
-): void {
-  serve(nats, subject, async (bytes) => encodeOutcomes(await carryOut(decodeHomeRequest(bytes), workspaces)), failed);
+/** Does for another region what it asks of this one, and gives the answer. @throws where the bytes ask nothing, and as `Workspaces` */
+export async function answerRegion(bytes: Uint8Array, workspaces: Workspaces): Promise<Uint8Array> {
+  return encodeOutcomes(await carryOut(decodeHomeRequest(bytes), workspaces));
 }
 
 async function carryOut(asked: HomeRequest, workspaces: Workspaces): Promise<Outcome[]> {
