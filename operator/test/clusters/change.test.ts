@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { z } from 'zod';
 import { NatsServer } from '../../../sync-pod/test/nats-server.ts';
 import { KINDS } from '../../src/kube/kinds.ts';
+import type { StoredObject } from '../../src/kube/stored-object.ts';
 import { statefulSetFacts } from '../../src/observed/stateful-set.ts';
 import { Containers } from '../containers.ts';
 import { until } from '../control-plane/until.ts';
@@ -421,8 +422,11 @@ describe('managed NATS', () => {
 type Place = Pick<ClusterStage, 'client' | 'namespace'>;
 
 async function uidsOfPods({ client, namespace }: Place): Promise<Record<string, string>> {
-  const { items } = await client.list(KINDS.Pod, { namespace });
-  return Object.fromEntries(items.map(({ metadata }) => [metadata.name, metadata.uid]));
+  return uidsOf((await client.list(KINDS.Pod, { namespace })).items);
+}
+
+function uidsOf(pods: readonly StoredObject[]): Record<string, string> {
+  return Object.fromEntries(pods.map(({ metadata }) => [metadata.name, metadata.uid]));
 }
 
 /** The pods, where the one of NATS is of the newest revision, and no earlier one that has yet to go. */
@@ -434,7 +438,7 @@ async function uidsOnceNatsIsNew({ client, namespace }: Place): Promise<Record<s
   const pod = items.find(({ metadata }) => metadata.name === 'c-nats-0');
   if (pod === undefined || pod.metadata.deletionTimestamp !== undefined) return undefined;
   if (!isCurrent || pod.metadata.labels?.['controller-revision-hash'] !== updateRevision) return undefined;
-  return Object.fromEntries(items.map(({ metadata }) => [metadata.name, metadata.uid]));
+  return uidsOf(items);
 }
 
 describe('pods that run', () => {
