@@ -1,5 +1,6 @@
 import type { WorkspaceId } from '@etherply/protocol';
 import type { Workspace } from '../workspace/workspace.ts';
+import { OneByOne } from './one-by-one.ts';
 
 interface Edge {
   /** Keeps a workspace open for as long as `work` takes. */
@@ -12,7 +13,7 @@ interface Edge {
 export class Background {
   readonly #edge: Edge;
   readonly #underWay = new Set<string>();
-  #last: Promise<void> = Promise.resolve();
+  readonly #oneByOne = new OneByOne();
 
   constructor(edge: Edge) {
     this.#edge = edge;
@@ -35,13 +36,11 @@ export class Background {
 
   /** Does some work when nothing else is under way. Rejects as that does. */
   run(work: () => Promise<void>): Promise<void> {
-    const done = this.#last.then(work);
-    this.#last = done.catch(() => undefined); // who asked for it is told
-    return done;
+    return this.#oneByOne.run(work);
   }
 
   /** Resolves when everything has ended that has been begun by now. */
   idle(): Promise<void> {
-    return this.#last;
+    return this.#oneByOne.idle();
   }
 }

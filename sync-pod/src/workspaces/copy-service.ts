@@ -1,5 +1,6 @@
 import { Encoder } from 'cbor-x';
 import { z } from 'zod';
+import { OneByOne } from './one-by-one.ts';
 
 /** How far it is with a copy that a pod has asked for. */
 export interface CopyAnswer {
@@ -37,7 +38,7 @@ export class CopyService {
   readonly #edge: Edge;
   /** Those that were asked for, by the name that the asking pod has given: up to where they are, once they are. */
   readonly #copies = new Map<string, number | null>();
-  #last: Promise<void> = Promise.resolve();
+  readonly #oneByOne = new OneByOne();
 
   constructor(pod: string, edge: Edge) {
     this.#pod = pod;
@@ -48,7 +49,7 @@ export class CopyService {
   ask(name: string): CopyAnswer {
     const upTo = this.#copies.get(name);
     // One that came before it may have passed what the asking pod did not see yet.
-    if (upTo === undefined) this.#last = this.#last.then(() => this.#copy(name));
+    if (upTo === undefined) void this.#oneByOne.run(() => this.#copy(name));
     if (upTo === undefined) this.#copies.set(name, null);
     else if (upTo !== null) this.#copies.delete(name);
     return { pod: this.#pod, upTo: upTo ?? null };

@@ -1,6 +1,7 @@
 import type { WorkspaceId } from '@etherply/protocol';
 import type { HistoricRecord, HistoryWork, Page } from '../strategy/history.ts';
 import { readHistory } from '../workspace/state/stored-history.ts';
+import { OneByOne } from './one-by-one.ts';
 import type { Shards } from './shards.ts';
 
 const MAX_WAITING = 16;
@@ -14,7 +15,7 @@ export class BusyError extends Error {
 export class HistoryReads {
   readonly #shards: Shards;
   readonly #work: HistoryWork;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #oneByOne = new OneByOne();
   #waiting = 0;
 
   constructor(shards: Shards, work: HistoryWork) {
@@ -49,13 +50,11 @@ export class HistoryReads {
   async #inTurn<T>(isWanted: () => boolean, read: () => Promise<T>): Promise<T> {
     if (this.#waiting >= MAX_WAITING) throw new BusyError('too many ask for history at once: ask again');
     this.#waiting += 1;
-    const reading = this.#last.then(() => {
-      if (!isWanted()) throw new BusyError('nobody waits for it any more');
-      return read();
-    });
-    this.#last = reading.catch(() => undefined); // who asked is told
     try {
-      return await reading;
+      return await this.#oneByOne.run(() => {
+        if (!isWanted()) throw new BusyError('nobody waits for it any more');
+        return read();
+      });
     } finally {
       this.#waiting -= 1;
     }
