@@ -54,7 +54,7 @@ export class Order {
     try {
       outcomes = await home.submit(this.#core.id, submissions);
       const heads = outcomes.findLast((outcome) => outcome.ok)?.heads;
-      if (heads !== undefined) await this.arrival(() => this.#core.strategy.since(heads) !== null);
+      if (heads !== undefined) await this.#arrival(() => this.#core.strategy.since(heads) !== null);
     } finally {
       const heads = this.#core.strategy.heads();
       for (const [i, { settle }] of submissions.entries()) {
@@ -64,8 +64,20 @@ export class Order {
     }
   }
 
+  /** Has another region do what an admin wants, in its turn, and takes in what comes of it. */
+  askHome(ask: () => Promise<Outcome>, isHere: () => boolean): Promise<Outcome> {
+    return new Promise((settle) => {
+      const work = async () => {
+        const outcome = await ask();
+        if (outcome.ok) await this.#arrival(isHere);
+        settle(outcome);
+      };
+      this.#core.turns.enqueue({ work, refuse: () => settle(UNAVAILABLE) });
+    });
+  }
+
   /** Takes in what comes until this holds, or it has taken long. */
-  async arrival(isHere: () => boolean): Promise<void> {
+  async #arrival(isHere: () => boolean): Promise<void> {
     const end = performance.now() + ARRIVAL_MS;
     for (;;) {
       await this.#core.intake?.takeAll();

@@ -2,29 +2,24 @@ import { CLOSE } from '@etherply/protocol';
 import type { Strategy } from '../strategy/strategy.ts';
 import type { PlanControl } from './control.ts';
 import { type Core, PATIENCE_MS } from './core.ts';
-import type { Order } from './order.ts';
 import { NO_CHECKPOINT } from './replica/checkpoint.ts';
 import { SYSTEM_USER } from './state/system-user.ts';
 import type { Transition } from './state/transition.ts';
 import type { WorkspaceState } from './state/workspace-state.ts';
 import type { Stored } from './stored.ts';
 import { announcementOf } from './turn/announcement.ts';
+import { dismissForRestart } from './turn/broadcaster.ts';
 import { type Outcome, UNAVAILABLE } from './turn/submission.ts';
-
-interface Edge {
-  readonly order: () => Order;
-  /** It is one of several copies, anew: with this in place of what it had. */
-  readonly replicate: (stored: Stored) => void;
-}
 
 /** Does to a workspace what no op does: settings, deletion, another state in place of the one that is here. */
 export class Transitions {
   readonly #core: Core;
-  readonly #edge: Edge;
+  readonly #replicate: (stored: Stored) => void;
 
-  constructor(core: Core, edge: Edge) {
+  /** @param replicate it is one of several copies, anew: with this in place of what it had */
+  constructor(core: Core, replicate: (stored: Stored) => void) {
     this.#core = core;
-    this.#edge = edge;
+    this.#replicate = replicate;
   }
 
   /** Does what an admin wants, as it is decided here. */
@@ -36,18 +31,6 @@ export class Transitions {
         return;
       }
       turns.enqueue({ work: async () => settle(await this.#carryOut(plan)), refuse: () => settle(UNAVAILABLE) });
-    });
-  }
-
-  /** Has another region do it, and takes in what comes of it. */
-  controlAtHome(ask: () => Promise<Outcome>, isHere: () => boolean): Promise<Outcome> {
-    return new Promise((settle) => {
-      const work = async () => {
-        const outcome = await ask();
-        if (outcome.ok) await this.#edge.order().arrival(isHere);
-        settle(outcome);
-      };
-      this.#core.turns.enqueue({ work, refuse: () => settle(UNAVAILABLE) });
     });
   }
 
@@ -95,7 +78,7 @@ export class Transitions {
       committed: () => {
         this.#core.become(state);
         this.#core.replica?.close();
-        this.#edge.replicate(stored);
+        this.#replicate(stored);
       },
     });
     await this.#core.replica?.inbox.catchUp();
@@ -120,9 +103,8 @@ export class Transitions {
   /** Who is connected has the state of another strategy, or of what has been deleted. */
   #dismissAll(isDeleted: boolean): void {
     const { id, edge } = this.#core;
-    const { broadcaster } = edge;
-    if (isDeleted) broadcaster.dismiss(id, CLOSE.deleted, 'the workspace has been deleted');
-    else broadcaster.dismiss(id, CLOSE.restart, JSON.stringify({ retry_after_ms: 0 }));
+    if (isDeleted) edge.broadcaster.dismiss(id, CLOSE.deleted, 'the workspace has been deleted');
+    else dismissForRestart(edge.broadcaster, id);
     // They were sent to what is no more.
     this.#core.refuseWaiting();
   }

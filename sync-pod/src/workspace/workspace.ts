@@ -53,10 +53,7 @@ export class Workspace {
     });
     this.#core = new Core(id, stored.state, edge, this.#turns);
     this.#stepMaker = new StepMaker(this.#core);
-    this.#transitions = new Transitions(this.#core, {
-      order: () => this.#order,
-      replicate: (one) => this.#replicate(one),
-    });
+    this.#transitions = new Transitions(this.#core, (one) => this.#replicate(one));
     this.#replicate(stored);
     edge.documents.used(this.#core);
   }
@@ -212,7 +209,7 @@ export class Workspace {
     if (this.state.isUnreadable) return Promise.resolve(UNAVAILABLE);
     if (home === undefined) return this.#transitions.control((state) => planSettings(this.id, state, settings, now()));
     const isHere = () => isDeepStrictEqual(this.state.settings, settings);
-    return this.#transitions.controlAtHome(() => home.configure(this.id, settings), isHere);
+    return this.#order.askHome(() => home.configure(this.id, settings), isHere);
   }
 
   /** Resolves when nothing is left of the workspace but that it was deleted; who is in it is sent away. */
@@ -220,7 +217,7 @@ export class Workspace {
     const { home, now } = this.#core.edge;
     if (home === undefined) return this.#transitions.control((state) => planDeletion(this.id, state, now()));
     const { epoch } = this.state;
-    return this.#transitions.controlAtHome(
+    return this.#order.askHome(
       () => home.delete(this.id),
       () => this.state.epoch > epoch,
     );

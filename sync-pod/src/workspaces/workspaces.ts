@@ -1,4 +1,4 @@
-import { CLOSE, type WorkspaceId, type WorkspaceSettings } from '@etherply/protocol';
+import type { WorkspaceId, WorkspaceSettings } from '@etherply/protocol';
 import { StreamUnavailableError } from '../replication/stream.ts';
 import type { CommitObserver, Committer } from '../storage/commit-loop.ts';
 import { ShardDownError, type SupervisedShard } from '../storage/supervised-shard.ts';
@@ -8,14 +8,15 @@ import { Documents } from '../workspace/documents.ts';
 import type { Update, WorkspaceLimits } from '../workspace/edge.ts';
 import type { Home } from '../workspace/home/home.ts';
 import type { Replication } from '../workspace/replica/replica.ts';
-import { Compaction, CompactionFailed } from '../workspace/state/compaction.ts';
+import { CompactionFailed } from '../workspace/state/compaction.ts';
 import type { StateOptions } from '../workspace/state/workspace-state.ts';
 import type { Stored } from '../workspace/stored.ts';
-import type { Broadcaster } from '../workspace/turn/broadcaster.ts';
+import { type Broadcaster, dismissForRestart } from '../workspace/turn/broadcaster.ts';
 import type { Outcome } from '../workspace/turn/submission.ts';
 import { Workspace } from '../workspace/workspace.ts';
 import { Audit } from './audit.ts';
 import { Background } from './background.ts';
+import { Compactions } from './compactions.ts';
 import { HistoryReads } from './history-reads.ts';
 import { IdleQueue } from './idle-queue.ts';
 import { isPassingError } from './passing-error.ts';
@@ -86,6 +87,7 @@ export class Workspaces {
   readonly #idle = new IdleQueue();
   readonly #sweeper: NodeJS.Timeout;
   readonly #background: Background;
+  readonly #compactions: Compactions;
   readonly #quarantine: Quarantine;
   readonly #documents: Documents;
   readonly #audit = new Audit(() => this.#openOnes(), AUDITED);
@@ -108,6 +110,9 @@ export class Workspaces {
       },
       isClosing,
     });
+    const stream = replication?.stream;
+    const compacted = options.onCompacted;
+    this.#compactions = new Compactions(shards, this.#background, { stream, historyWork, now, compacted, isClosing });
     this.replicas =
       replication &&
       new Replicas(replication, shards, this.#background, {
@@ -327,7 +332,7 @@ export class Workspaces {
       deleted: () => this.#quarantine.delete(id),
       failed: (error) => this.#failed(id, error),
       schedule: (committer) => loop.schedule(committer),
-      compact: () => this.#compact(id),
+      compact: () => this.#compactions.begin(id),
       rollUp: () => this.#background.begin(id, 'rollup', (one) => one.rollUp(shard)),
     });
     try {
@@ -363,31 +368,11 @@ export class Workspaces {
       return;
     }
     this.#quarantine.add(id, error);
-    this.#options.broadcaster.dismiss(id, CLOSE.restart, JSON.stringify({ retry_after_ms: 0 }));
+    dismissForRestart(this.#options.broadcaster, id);
     const workspace = this.#open.get(id)?.workspace;
     if (workspace === undefined) return;
     this.#strip(workspace).catch((failure: unknown) => {
       if (!isPassingError(failure)) this.#options.onFailed(id, failure);
-    });
-  }
-
-  #compact(id: WorkspaceId): void {
-    // What is published only when the stream can be reached again must stay in the log until then.
-    if (this.#options.replication?.stream.isConnected === false) return;
-    this.#background.begin(id, 'compaction', async (workspace) => {
-      const { shard, loop } = this.#shards.of(id);
-      const { now, historyWork, onCompacted } = this.#options;
-      await new Compaction(id, workspace.state, {
-        source: shard,
-        pack: (...input) => historyWork.pack(...input),
-        schedule: (one: Committer) => (this.#closing ? one.turnFailed() : loop.schedule(one)),
-        whenPublished: async (position) => {
-          if (!(await workspace.whenPublished(position)))
-            throw new CompactionFailed(`the stream lacks records of ${id}`);
-        },
-        now,
-      }).run();
-      onCompacted(id);
     });
   }
 

@@ -1,4 +1,4 @@
-import type { WorkspaceId } from '@etherply/protocol';
+import { CLOSE, type WorkspaceId } from '@etherply/protocol';
 
 /** What others are told of the ops of one origin in one commit, in the two forms that a client can ask for. */
 export interface Announcement {
@@ -16,6 +16,11 @@ export interface Broadcaster {
   announce(workspace: WorkspaceId, origin: Subscriber | undefined, announcement: Announcement): void;
   /** Closes the connections of everyone in the workspace. */
   dismiss(workspace: WorkspaceId, code: number, reason: string): void;
+}
+
+/** Sends everyone away to come back at once, since what they have is not what the workspace is any more. */
+export function dismissForRestart(broadcaster: Broadcaster, workspace: WorkspaceId): void {
+  broadcaster.dismiss(workspace, CLOSE.restart, JSON.stringify({ retry_after_ms: 0 }));
 }
 
 /** A connection as its workspace sees it. */
