@@ -4,6 +4,7 @@ import { ImmutableString } from '@automerge/automerge-repo';
 import { RepoClient } from './repo-sync-client.ts';
 import { RepoSyncEdits } from './repo-sync-edits.ts';
 import { begin, type ClientPlan, clientPlan, type Report } from './repo-sync-messages.ts';
+import { warmUp } from './repo-sync-warm-up.ts';
 
 // A process of automerge-repo clients; its plan is JSON in the first argument.
 
@@ -53,7 +54,10 @@ async function edit(plan: Extract<ClientPlan, { task: 'edit' }>) {
   report(await edits.run(await toBegin()));
 }
 
-async function join({ server, document, clients, keys }: Extract<ClientPlan, { task: 'join' }>) {
+async function join({ server, document, clients, keys, valueBytes }: Extract<ClientPlan, { task: 'join' }>) {
+  warmUp(clients, (doc) => {
+    for (let key = 0; key < keys; key += 1) doc[`key-${key}`] = text(valueBytes);
+  });
   const connected = await Promise.all(Array.from({ length: clients }, () => RepoClient.connect(server)));
   await toBegin();
   const before = process.cpuUsage();

@@ -8,9 +8,8 @@ import { type Contender, type RepoSyncOptions, seedDocuments, startRepoServer } 
 
 const CLIENTS = 100;
 const PROCESSES = 2;
-const KEYS = 1000;
 /** With which all values are 1 MB. */
-const VALUE_BYTES = 1000;
+const FILLED = { keys: 1000, valueBytes: 1000 };
 /** The sync server saves what it has after a while, and says nothing of it. */
 const SAVE_MS = 2000;
 
@@ -42,13 +41,13 @@ export async function joinBounds(options: RepoSyncOptions): Promise<Bound[]> {
 
 async function measureJoin(contender: Contender, options: RepoSyncOptions): Promise<JoinResult> {
   const first = await startRepoServer(contender, { profile: undefined });
-  const [document] = await seedDocuments(first, { documents: 1, keys: KEYS, valueBytes: VALUE_BYTES });
+  const [document] = await seedDocuments(first, { documents: 1, ...FILLED });
   if (document === undefined) throw new Error('no document was made');
   await new Promise((resolve) => setTimeout(resolve, SAVE_MS));
   const dataDir = await first.server.end();
   const { server, url } = await startRepoServer(contender, options, dataDir);
   try {
-    const plan = { task: 'join' as const, server: url, document, clients: CLIENTS / PROCESSES, keys: KEYS };
+    const plan = { task: 'join' as const, server: url, document, clients: CLIENTS / PROCESSES, ...FILLED };
     return await withClients(
       Array.from({ length: PROCESSES }, () => plan),
       async (processes) => {

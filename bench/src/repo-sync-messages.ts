@@ -16,8 +16,8 @@ export const clientPlan = z.discriminatedUnion('task', [
     clientsEach: count,
     changesPerSecond: z.number(),
   }),
-  /** Clients that are connected ask for one document, all at once. */
-  z.object({ task: z.literal('join'), server: url, document: url, clients: count, keys: count }),
+  /** Clients that are connected, in a process that has had as many such documents, ask for one, all at once. */
+  z.object({ task: z.literal('join'), server: url, document: url, clients: count, keys: count, valueBytes: count }),
 ]);
 export type ClientPlan = z.infer<typeof clientPlan>;
 
