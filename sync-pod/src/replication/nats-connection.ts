@@ -63,6 +63,8 @@ export async function natsConnector(options: NatsOptions): Promise<() => Promise
       timeout: CONNECT_MS,
       pingInterval: PING_MS,
       maxPingOut: 2,
+      // Or it makes errors for each request before there are any, for their stacks: a microsecond and more of an op.
+      noAsyncTraces: true,
     });
 }
 
