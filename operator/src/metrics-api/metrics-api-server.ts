@@ -124,7 +124,9 @@ export class MetricsApiServer {
   }
 }
 
+/** @throws where one cannot be read, or is empty, as while it is written: Node.js would take that for no certificate at all */
 async function readPair({ certFile, keyFile }: Options): Promise<{ cert: string; key: string }> {
-  const [cert, key] = await Promise.all([readFile(certFile, 'utf8'), readFile(keyFile, 'utf8')]);
+  const [cert, key] = await Promise.all([certFile, keyFile].map((file) => readFile(file, 'utf8')));
+  if (!cert || !key) throw new Error(`${cert ? keyFile : certFile} is empty`);
   return { cert, key };
 }

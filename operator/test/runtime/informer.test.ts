@@ -86,7 +86,7 @@ test('what went, came and was replaced while nobody watched is told after a reso
   const { client } = controlPlane();
   for (const name of ['gone', 'replaced', 'kept']) await client.create(configMap(namespace, name, {}, WATCHED));
   // It waits long enough after the first error to miss everything.
-  const { informer, told, errors } = watching(namespace, { backoff: { minMs: 8_000, maxMs: 8_000 } });
+  const { informer, told, errors } = watching(namespace, { backoff: { minMs: 30_000, maxMs: 30_000 } });
   await informer.synced;
   await controlPlane().restartApiServer();
   await client.delete(KINDS.ConfigMap, { namespace, name: 'gone' });
@@ -95,12 +95,12 @@ test('what went, came and was replaced while nobody watched is told after a reso
   await client.create(configMap(namespace, 'new', {}, WATCHED));
   // The watch cache of a new server does not go back to before its start.
   await controlPlane().restartApiServer();
-  await until(() => told.includes('added new'), { timeoutMs: 50_000 });
+  await until(() => told.includes('added new'), { timeoutMs: 60_000 });
   expect(errors.map((error) => error.name)).toContain('ApiError');
   expect(told.slice(3).toSorted()).toEqual(['added new', 'added replaced', 'deleted gone', 'deleted replaced']);
   expect(told.indexOf('deleted replaced')).toBeLessThan(told.lastIndexOf('added replaced'));
   expect(informer.list()).toHaveLength(3);
-});
+}, 120_000);
 
 test('a watch on which nothing comes any more is given up', async () => {
   const namespace = await controlPlane().createNamespace();
