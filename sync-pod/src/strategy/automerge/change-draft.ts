@@ -1,7 +1,7 @@
 import type { Json } from '@etherply/protocol';
 import { ByteWriter } from './byte-writer.ts';
-import { changeHash, UNCOMPRESSED } from './change-header.ts';
-import { COLUMN, ColumnWriter } from './columns.ts';
+import { CHECKSUM_BYTES, changeHash, MAGIC, UNCOMPRESSED } from './change-header.ts';
+import { ACTION, COLUMN, ColumnWriter, VALUE } from './columns.ts';
 
 /** Where an op writes: a key of a map, or a new element of a list after another one, or first. */
 type Place = { readonly obj: string | null } & ({ readonly key: string } | { readonly after: string | null });
@@ -15,12 +15,6 @@ export interface ChangeHeader {
   readonly time: number;
   readonly message: string;
 }
-
-// Of https://automerge.org/automerge-binary-format-spec.
-const MAGIC = Buffer.from([0x85, 0x6f, 0x4a, 0x83]);
-const CHECKSUM_BYTES = 4;
-const ACTION = { makeMap: 0, set: 1, makeList: 2, delete: 3 } as const;
-const VALUE = { null: 0, false: 1, true: 2, int: 4, float: 5, text: 6 } as const;
 
 /**
  * A change while it is put together, in columns. It comes out with the same bytes as from the library's `encodeChange`, which

@@ -3,6 +3,9 @@ import { createHash } from 'node:crypto';
 // The container of https://automerge.org/automerge-binary-format-spec: magic bytes and checksum (8 bytes), a type (1 byte),
 // the length of the content as LEB128, and the content.
 
+export const MAGIC = Buffer.from([0x85, 0x6f, 0x4a, 0x83]);
+/** The first bytes of the hash. */
+export const CHECKSUM_BYTES = 4;
 export const TYPE_AT = 8;
 export const HEADER_BYTES = 9;
 const DOCUMENT = 0;

@@ -1,6 +1,7 @@
-import { type DecodedChange, decodeChange } from '@automerge/automerge';
+import { decodeChange } from '@automerge/automerge';
 import type { Json } from '@etherply/protocol';
 import { ChangeDraft, type ChangeHeader } from './change-draft.ts';
+import { type ChangeOp, type ReadChange, readChange } from './change-reader.ts';
 
 /** A whole-value write to a key of the root map; `pred` are the op ids that it replaces. */
 export interface RootWrite {
@@ -38,7 +39,7 @@ export interface DecodedWrites {
   readonly keys: readonly string[];
   /** The objects that it edits inside of and did not create. */
   readonly objects: readonly string[];
-  readonly change: Pick<DecodedChange, 'actor' | 'seq' | 'startOp' | 'time' | 'deps' | 'hash' | 'message'> & {
+  readonly change: Omit<ReadChange, 'ops'> & {
     /** Automerge ops, nested ones included. */
     readonly opCount: number;
   };
@@ -47,24 +48,22 @@ export interface DecodedWrites {
 }
 
 type Container = { list: (string | Container)[]; ids: string[] } | { map: Map<string, string | Container> };
-type DecodedOp = DecodedChange['ops'][number] & { insert?: boolean; elemId?: string };
 
 /** Reads a change as whole-value writes to the root map. */
 export function decodeWrites(bytes: Uint8Array): DecodedWrites {
-  const change = decodeChange(bytes);
-  const { actor, seq, startOp, time, deps, hash, message } = change;
-  const ops: readonly DecodedOp[] = change.ops;
+  const change: ReadChange = readChange(bytes) ?? decodeChange(bytes);
+  const { actor, seq, startOp, time, deps, hash, message, ops } = change;
   const writes = wholeWrites(ops, startOp, actor);
   return {
     change: { actor, seq, startOp, time, deps, hash, message, opCount: ops.length },
-    keys: ops.flatMap((op) => (op.obj === '_root' ? op.key : [])),
+    keys: ops.flatMap(({ obj, key }) => (obj === '_root' && key !== undefined ? key : [])),
     // Whole values are in objects of their own change.
     objects: writes === undefined ? [...objectsOf(ops, startOp, actor)] : [],
     writes,
   };
 }
 
-function objectsOf(ops: readonly DecodedOp[], startOp: number, actor: string): Set<string> {
+function objectsOf(ops: readonly ChangeOp[], startOp: number, actor: string): Set<string> {
   const objects = new Set<string>();
   for (const { obj } of ops) {
     const at = obj.indexOf('@');
@@ -74,23 +73,26 @@ function objectsOf(ops: readonly DecodedOp[], startOp: number, actor: string): S
   return objects;
 }
 
-function wholeWrites(ops: readonly DecodedOp[], startOp: number, actor: string): DecodedWrite[] | undefined {
+function wholeWrites(ops: readonly ChangeOp[], startOp: number, actor: string): DecodedWrite[] | undefined {
   const containers = new Map<string, Container>();
   const roots: { key: string; counter: number; node: string | Container | undefined; pred: readonly string[] }[] = [];
   for (const [i, op] of ops.entries()) {
     const counter = startOp + i;
-    const id = `${counter}@${actor}`;
     const node = nodeOf(op);
     if (node === 'unlike JSON') return undefined;
-    if (typeof node?.content === 'object') containers.set(id, node.content);
-    if (op.obj === '_root') roots.push({ key: op.key, counter, node: node?.content, pred: op.pred });
-    else if (!place(containers.get(op.obj), op, id, node?.content)) return undefined;
+    if (typeof node?.content === 'object') containers.set(`${counter}@${actor}`, node.content);
+    if (op.obj === '_root' && op.key !== undefined) {
+      roots.push({ key: op.key, counter, node: node?.content, pred: op.pred });
+    } else if (!place(containers.get(op.obj), op, `${counter}@${actor}`, node?.content)) return undefined;
   }
-  return roots.map(({ node, ...root }) => ({ ...root, json: node === undefined ? undefined : textOf(node) }));
+  // Each named, as a rest and a spread would take longer than all else that is done for an op.
+  return roots.map(({ key, counter, node, pred }) => {
+    return { key, counter, json: node === undefined ? undefined : textOf(node), pred };
+  });
 }
 
 /** Undefined: it deletes. */
-function nodeOf(op: DecodedOp): { readonly content: string | Container } | 'unlike JSON' | undefined {
+function nodeOf(op: ChangeOp): { readonly content: string | Container } | 'unlike JSON' | undefined {
   if (op.action === 'makeMap') return { content: { map: new Map() } };
   if (op.action === 'makeList') return { content: { list: [], ids: [] } };
   if (op.action === 'del') return undefined;
@@ -101,12 +103,13 @@ function nodeOf(op: DecodedOp): { readonly content: string | Container } | 'unli
 /** @returns false where it does not create a part of a value that the same change has created */
 function place(
   container: Container | undefined,
-  op: DecodedOp,
+  op: ChangeOp,
   id: string,
   node: string | Container | undefined,
 ): boolean {
   if (container === undefined || node === undefined || op.pred.length > 0) return false;
   if ('map' in container) {
+    if (op.key === undefined) return false;
     container.map.set(op.key, node);
     return true;
   }

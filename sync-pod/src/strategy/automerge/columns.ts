@@ -19,6 +19,12 @@ export const COLUMN = {
   predCounter: 0x73,
 } as const;
 
+/** What an op does, of what JSON takes. */
+export const ACTION = { makeMap: 0, set: 1, makeList: 2, delete: 3 } as const;
+
+/** The type of a value, of those of JSON. */
+export const VALUE = { null: 0, false: 1, true: 2, int: 4, float: 5, text: 6 } as const;
+
 type Put<T> = (out: ByteWriter, value: T) => void;
 
 const putUnsigned: Put<number> = (out, value) => out.unsigned(value);

@@ -24,7 +24,7 @@ export class HistoricEdits {
     if (this.#left === 0 || opCount > MAX_OPS) return NOTHING;
     this.#left -= 1;
     try {
-      return editsOf(this.#loaded().diff(deps, [hash]), user);
+      return editsOf(this.#loaded().diff([...deps], [hash]), user);
     } catch {
       return NOTHING; // it waits for others, or there is no document: all the more is asked what led to that
     }
