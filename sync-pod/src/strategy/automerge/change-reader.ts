@@ -65,10 +65,10 @@ function read(change: Uint8Array): ReadChange {
   const hash = changeHash(change);
   const checksum = hash.slice(0, 2 * CHECKSUM_BYTES);
   if (reader.hex(MAGIC.length) !== MAGIC.toString('hex') || reader.hex(CHECKSUM_BYTES) !== checksum) {
-    throw new UnusualFormError('a damaged change');
+    unusual('a damaged change');
   }
   reader.byte(); // its type
-  if (reader.unsigned() !== reader.left) throw new UnusualFormError('more than a change, or less');
+  if (reader.unsigned() !== reader.left) unusual('more than a change, or less');
   const deps = reader.list(reader.unsigned(), () => reader.hex(HASH_BYTES));
   const actor = reader.prefixedHex();
   const seq = reader.unsigned();
@@ -77,7 +77,7 @@ function read(change: Uint8Array): ReadChange {
   const message = reader.prefixedText() || null;
   const others = reader.list(reader.unsigned(), () => reader.prefixedHex());
   const ops = opsOf(new ColumnReader(reader), [actor, ...others]);
-  if (Math.max(seq, startOp + ops.length) > MAX_COUNTER) throw new UnusualFormError('large numbers');
+  if (Math.max(seq, startOp + ops.length) > MAX_COUNTER) unusual('large numbers');
   return { actor, seq, startOp, time, message, deps, hash, ops };
 }
 
@@ -95,16 +95,18 @@ function opsOf(columns: ColumnReader, actors: readonly string[]): ChangeOp[] {
   const values = valuesOf(columns.numbers(COLUMN.valueMeta, count), columns.raw(COLUMN.value));
   const preds = predsOf(columns, count, actors);
   return actions.map((code, i): ChangeOp => {
-    const action = code === null ? undefined : ACTIONS.get(code);
-    const [obj = null, elemId = null, key = null] = [objects[i], elements[i], keys[i]];
-    const [insert = false, value = null, pred = []] = [inserts[i], values[i], preds[i]];
-    const isOfMap = key !== null && elemId === null && !insert;
-    const isOfList = key === null && elemId !== null && obj !== null;
-    if (action === undefined || obj === '_head' || !(isOfMap || isOfList)) throw new UnusualFormError('another op');
-    if (action !== 'set' && value !== null) throw new UnusualFormError('a value where none belongs');
-    const place = isOfMap ? { obj: obj ?? '_root', key } : { obj: obj ?? '_root', elemId: elemId ?? '', insert };
-    return action === 'set' ? { action, ...place, value, pred } : { action, ...place, pred };
+    const action = (code === null ? undefined : ACTIONS.get(code)) ?? unusual('another action');
+    const place = placeOf(objects[i] ?? null, keys[i] ?? null, elements[i] ?? null, inserts[i] === true);
+    const [value = null, pred = []] = [values[i], preds[i]];
+    if (action === 'set') return { action, ...place, value, pred };
+    return value === null ? { action, ...place, pred } : unusual('a value where none belongs');
   });
+}
+
+function placeOf(obj: string | null, key: string | null, elemId: string | null, insert: boolean) {
+  if (obj === '_head') return unusual('another object');
+  if (key !== null && elemId === null && !insert) return { obj: obj ?? '_root', key };
+  return key === null && elemId !== null && obj !== null ? { obj, elemId, insert } : unusual('another place');
 }
 
 /** `_head` where the counter is 0, and there is no actor. */
@@ -119,7 +121,7 @@ function idsOf(
     if (counter === 0 && index === null) return '_head';
     const actor = index === null ? undefined : actors[index];
     const isCounter = counter !== null && counter > 0 && counter <= MAX_COUNTER;
-    if (!isCounter || actor === undefined) throw new UnusualFormError('the id of an op');
+    if (!isCounter || actor === undefined) unusual('the id of an op');
     return `${counter}@${actor}`;
   });
 }
@@ -129,7 +131,7 @@ function valuesOf(
   raw: ByteReader | undefined,
 ): (string | number | boolean | null)[] {
   const values = metas.map((meta) => (meta === null ? unusual('no value') : jsonOf(meta, raw)));
-  if (raw !== undefined && raw.left > 0) throw new UnusualFormError('more values than ops');
+  if (raw !== undefined && raw.left > 0) unusual('more values than ops');
   return values;
 }
 
@@ -150,11 +152,11 @@ function jsonOf(meta: number, raw: ByteReader | undefined): string | number | bo
 function predsOf(columns: ColumnReader, count: number, actors: readonly string[]): string[][] {
   const counts = columns.numbers(COLUMN.predCount, count).map((n) => n ?? unusual('no count'));
   const all = counts.reduce((sum, n) => sum + n, 0);
-  if (all > MAX_OPS) throw new UnusualFormError('more ops than are read here');
+  if (all > MAX_OPS) unusual('more ops than are read here');
   const ids = idsOf(columns.numbers(COLUMN.predActor, all), columns.deltas(COLUMN.predCounter, all), actors);
   let at = 0;
   return counts.map((n) => {
-    const own = ids.slice(at, at + n).map((id) => id ?? unusual('no id'));
+    const own = ids.slice(at, at + n).map((id) => (id === null || id === '_head' ? unusual('no id') : id));
     at += n;
     for (const [i, id] of own.entries()) if (i > 0 && !isBefore(own[i - 1] ?? '', id)) unusual('ids out of order');
     return own;
