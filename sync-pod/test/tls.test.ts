@@ -80,18 +80,21 @@ test('a new certificate is served without a restart; those connected stay, and h
   expect(late.frames.filter(({ type }) => type === 'op')).toEqual([]);
 });
 
-test('a certificate that is broken is not taken: the one before it goes on', async () => {
-  await issue('first.test');
-  const { port } = await start();
-  await writeFile(join(directory, 'current', 'tls.crt'), 'nonsense');
-  await until(async () => pod?.output.includes('the new certificate cannot be used') ?? false);
-  expect(await shownName(port)).toBe('first.test');
-  await issue('second.test');
-  await until(async () => (await shownName(port)) === 'second.test');
-});
+test.each(['nonsense', ''])(
+  'a certificate that is broken is not taken: the one before it goes on: %j',
+  async (cert) => {
+    await issue('first.test');
+    const { port } = await start();
+    await writeFile(join(directory, 'current', 'tls.crt'), cert);
+    await until(async () => pod?.output.includes('the new certificate cannot be used') ?? false);
+    expect(await shownName(port)).toBe('first.test');
+    await issue('second.test');
+    await until(async () => (await shownName(port)) === 'second.test');
+  },
+);
 
-test('a certificate without its key is told of at the start', async () => {
+test.each(['nonsense', ''])('a certificate without its key is told of at the start: %j', async (key) => {
   await issue('first.test');
-  await writeFile(join(directory, 'current', 'tls.key'), 'nonsense');
+  await writeFile(join(directory, 'current', 'tls.key'), key);
   await expect(start()).rejects.toThrow(/tls.crt and .*tls.key are no certificate and its key in PEM/);
 });

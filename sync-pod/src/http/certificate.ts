@@ -57,6 +57,8 @@ export class Certificate implements Files {
 async function readPair({ certFile, keyFile }: Files): Promise<string> {
   try {
     const [cert, key] = await Promise.all([readFile(certFile, 'utf8'), readFile(keyFile, 'utf8')]);
+    // Files are empty while they are written, and to Node.js that is a context without a certificate.
+    if (cert === '' || key === '') throw new Error(`${cert === '' ? certFile : keyFile} is empty`);
     createSecureContext({ cert, key }); // throws where they do not belong together
     return cert + key;
   } catch (error) {
