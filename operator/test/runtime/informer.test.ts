@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from '@jest/globals';
 import type { KubeConfig } from '@kubernetes/client-node';
+import { Relay } from '../../../sync-pod/test/relay.ts';
 import { KINDS, type Kind } from '../../src/kube/kinds.ts';
 import { Informer, type InformerOptions } from '../../src/runtime/informer.ts';
 import { KubeClient } from '../../src/runtime/kube-client.ts';
@@ -7,7 +8,6 @@ import { loadKubeconfig } from '../control-plane/control-plane.ts';
 import { sharedControlPlane } from '../control-plane/shared.ts';
 import { until } from '../control-plane/until.ts';
 import { configMap } from './config-map.ts';
-import { Relay } from './relay.ts';
 
 const controlPlane = sharedControlPlane();
 
@@ -23,10 +23,15 @@ afterEach(async () => {
 
 /**
  * An informer of the config maps of a namespace, and what it has told of them: `added a`, `updated a`, `deleted a`.
- * @param relay through which it reaches the API server
+ * @param config how it reaches the API server
  */
-function watching(namespace: string, options: InformerOptions = {}, kind: Kind = KINDS.ConfigMap, relay?: Relay) {
-  const client = new KubeClient(relay === undefined ? kubeconfig() : through(relay), { fieldManager: 'test' });
+function watching(
+  namespace: string,
+  options: InformerOptions = {},
+  kind: Kind = KINDS.ConfigMap,
+  config: KubeConfig = kubeconfig(),
+) {
+  const client = new KubeClient(config, { fieldManager: 'test' });
   const told: string[] = [];
   const errors: Error[] = [];
   const informer = Informer.start(client, kind, {
@@ -102,9 +107,9 @@ test('what went, came and was replaced while nobody watched is told after a reso
   const namespace = await controlPlane().createNamespace();
   const { client } = controlPlane();
   for (const name of ['gone', 'replaced', 'kept']) await client.create(configMap(namespace, name, {}, WATCHED));
-  const relay = await Relay.start(controlPlane().server);
+  const relay = await Relay.start(Number(new URL(controlPlane().server).port));
   ends.push(() => relay.stop());
-  const { informer, told, errors } = watching(namespace, {}, KINDS.ConfigMap, relay);
+  const { informer, told, errors } = watching(namespace, {}, KINDS.ConfigMap, through(relay));
   await informer.synced;
   relay.block();
   await client.delete(KINDS.ConfigMap, { namespace, name: 'gone' });

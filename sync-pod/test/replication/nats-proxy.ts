@@ -1,5 +1,5 @@
-import { once } from 'node:events';
-import { createConnection, createServer, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { Relay } from '../relay.ts';
 
 /** What happens to a message of a live subject on its way to a pod. */
 export type Fate = 'passes' | 'is lost' | 'comes twice' | 'comes late';
@@ -8,21 +8,14 @@ const LINE_END = Buffer.from('\r\n');
 
 /** Stands between pods and a nats-server, and treats what the stream publishes again worse than a network does. */
 export class NatsProxy {
-  readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
-  readonly #fate: (() => Fate) | undefined;
-  #isBlocked = false;
+  readonly #relay: Relay;
   /** So many messages may pass until it blocks. */
   #mayPass = Number.POSITIVE_INFINITY;
   /** How many messages had another fate than to pass. */
   mistreated = 0;
 
-  private constructor(upstream: string, fate: (() => Fate) | undefined) {
-    this.#fate = fate;
-    this.#server = createServer((socket) => {
-      if (this.#isBlocked) socket.destroy();
-      else this.#join(socket, createConnection(Number(upstream), '127.0.0.1'));
-    });
+  private constructor(relay: Relay) {
+    this.#relay = relay;
   }
 
   /**
@@ -30,27 +23,24 @@ export class NatsProxy {
    * @param fate asked for each message; without, bytes pass as they are: servers compress what they say to each other
    */
   static async start(upstream: string, fate?: () => Fate): Promise<NatsProxy> {
-    const proxy = new NatsProxy(upstream, fate);
-    proxy.#server.listen(0, '127.0.0.1');
-    await once(proxy.#server, 'listening');
+    if (fate === undefined) return new NatsProxy(await Relay.start(Number(upstream)));
+    const relay = await Relay.start(Number(upstream), (nats, pod) => proxy.#mistreat(pod, nats, fate));
+    const proxy = new NatsProxy(relay); // before anybody knows its port
     return proxy;
   }
 
   get url(): string {
-    const address = this.#server.address();
-    if (address === null || typeof address === 'string') throw new Error('the proxy has no port');
-    return `nats://127.0.0.1:${address.port}`;
+    return `nats://127.0.0.1:${this.#relay.port}`;
   }
 
   /** Ends all connections; pods may connect again at once. */
   cut(): void {
-    for (const socket of this.#sockets) socket.destroy();
+    this.#relay.cut();
   }
 
   /** Lets nobody through until `unblock`. */
   block(): void {
-    this.#isBlocked = true;
-    this.cut();
+    this.#relay.block();
   }
 
   /** Blocks after so many more messages. */
@@ -59,31 +49,12 @@ export class NatsProxy {
   }
 
   unblock(): void {
-    this.#isBlocked = false;
+    this.#relay.unblock();
     this.#mayPass = Number.POSITIVE_INFINITY;
   }
 
-  async stop(): Promise<void> {
-    this.#server.close();
-    this.cut();
-    await once(this.#server, 'close');
-  }
-
-  #join(pod: Socket, nats: Socket): void {
-    pod.pipe(nats);
-    if (this.#fate === undefined) nats.pipe(pod);
-    else this.#mistreat(pod, nats, this.#fate);
-    for (const [socket, other] of [
-      [pod, nats],
-      [nats, pod],
-    ] as const) {
-      this.#sockets.add(socket);
-      socket.on('error', () => socket.destroy());
-      socket.on('close', () => {
-        this.#sockets.delete(socket);
-        other.destroy();
-      });
-    }
+  stop(): Promise<void> {
+    return this.#relay.stop();
   }
 
   #mistreat(pod: Socket, nats: Socket, fateOfNext: () => Fate): void {
