@@ -18,7 +18,7 @@ async function seed({ server, documents, keys, valueBytes }: Extract<ClientPlan,
     const document = author.repo.create<Record<string, unknown>>({ made: true });
     for (let key = 0; key < keys; key += KEYS_PER_CHANGE) {
       document.change((doc) => {
-        for (let n = key; n < Math.min(keys, key + KEYS_PER_CHANGE); n += 1) doc[`key-${n}`] = text(valueBytes);
+        fill(doc, key, Math.min(keys, key + KEYS_PER_CHANGE), valueBytes);
       });
     }
     urls.push(document.url);
@@ -39,6 +39,11 @@ async function untilFound(reader: RepoClient, url: string, keys: number): Promis
   while ((await sizeOf()) < keys) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
+/** Gives a value to the keys from `first` on, up to the one before `end`. */
+function fill(doc: Record<string, unknown>, first: number, end: number, valueBytes: number): void {
+  for (let key = first; key < end; key += 1) doc[`key-${key}`] = text(valueBytes);
+}
+
 /** Which says nothing about the next one, so that it cannot be compressed much. */
 function text(bytes: number): ImmutableString {
   return new ImmutableString(
@@ -55,9 +60,7 @@ async function edit(plan: Extract<ClientPlan, { task: 'edit' }>) {
 }
 
 async function join({ server, document, clients, keys, valueBytes }: Extract<ClientPlan, { task: 'join' }>) {
-  warmUp(clients, (doc) => {
-    for (let key = 0; key < keys; key += 1) doc[`key-${key}`] = text(valueBytes);
-  });
+  warmUp(clients, (doc) => fill(doc, 0, keys, valueBytes));
   const connected = await Promise.all(Array.from({ length: clients }, () => RepoClient.connect(server)));
   await toBegin();
   const before = process.cpuUsage();
