@@ -185,8 +185,9 @@ export class Workspace {
     }
   }
 
-  /** Nobody uses it any more. */
+  /** Nobody uses it any more: it takes in nothing, and writes nothing. */
   close(): void {
+    this.#turns.end();
     this.#core.edge.documents.closed(this.#core);
     this.#core.replica?.close();
   }

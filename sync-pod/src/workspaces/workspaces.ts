@@ -382,7 +382,10 @@ export class Workspaces {
       if (this.#shards.of(id) !== this.#shards.slots[index]) continue;
       try {
         const workspace = await slot.opening;
-        if (workspace.isDown) workspace.resume(await this.#stored.read(id));
+        if (!workspace.isDown) continue;
+        const stored = await this.#stored.read(id);
+        // One that was let go of meanwhile must not write beside the one that is opened in its place.
+        if (this.#open.get(id) === slot) workspace.resume(stored);
       } catch (error) {
         // Down again: it will be up again, too. One that cannot be read stays down, and the others go on.
         if (!(error instanceof ShardDownError)) this.#options.onFailed(id, error);

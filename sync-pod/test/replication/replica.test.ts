@@ -1,12 +1,13 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { StreamUnavailableError } from '../../src/replication/stream.ts';
-import { NO_CHECKPOINT } from '../../src/workspace/replica/checkpoint.ts';
+import { type Checkpoint, NO_CHECKPOINT } from '../../src/workspace/replica/checkpoint.ts';
 import { Replica } from '../../src/workspace/replica/replica.ts';
 import { StreamComparison } from '../../src/workspace/replica/stream-comparison.ts';
 import { UnpublishedBudget } from '../../src/workspace/replica/unpublished-budget.ts';
 import { NatsServer } from '../nats-server.ts';
 import { until } from '../pod.ts';
 import { NatsProxy } from './nats-proxy.ts';
+import { StreamView } from './stream-view.ts';
 import { bytesOf, TestStream, workspace } from './test-stream.ts';
 
 let nats: NatsServer;
@@ -24,7 +25,7 @@ async function open(): Promise<Replica> {
   return replicaOn(one);
 }
 
-function replicaOn({ stream }: TestStream): Replica {
+function replicaOn({ stream }: TestStream, checkpoint: Checkpoint = NO_CHECKPOINT): Replica {
   comparison = new StreamComparison();
   const ignore = () => undefined;
   const replication = {
@@ -38,7 +39,7 @@ function replicaOn({ stream }: TestStream): Replica {
     lacks: ignore,
   } as const;
   const edge = { arrived: ignore, published: ignore, failed: ignore };
-  return new Replica(workspace('w'), replication, NO_CHECKPOINT, false, edge);
+  return new Replica(workspace('w'), replication, checkpoint, false, edge);
 }
 
 /** So long that a message is on its way by then, and too short for another try. */
@@ -142,5 +143,77 @@ describe('another stream, in which another message has the number of the last on
     expect(await summary).toBe(false);
     expect(replica.inbox.first?.message.id).toBe('first');
     expect((await other.read(workspace('w'))).map(({ id }) => id)).toEqual(['first']);
+  });
+});
+
+describe('a summary of messages that have been taken in', () => {
+  /** A pod that has the first of these. */
+  async function meet(...ids: string[]): Promise<Replica> {
+    nats = await NatsServer.start();
+    one = await TestStream.open(nats.url);
+    for (const id of ids) await one.stream.publish(workspace('w'), { id, bytes: bytesOf(3) });
+    return replicaOn(one, { ...NO_CHECKPOINT, marks: new Map([['etherply', { sequence: 1, id: 'first' }]]) });
+  }
+
+  /** Publishes one that purges nothing, as where the server ends before it comes to that. */
+  async function summarize(after: string): Promise<void> {
+    const view = await StreamView.open(nats.url);
+    await view.summarize('w', { id: 'summary', after });
+    await view.close();
+  }
+
+  /** Whether what has come in says nothing new, by id. */
+  function* arrivals({ inbox }: Replica): Iterable<[string, boolean]> {
+    for (let arrival = inbox.first; arrival !== undefined; arrival = inbox.first) {
+      yield [arrival.message.id, arrival.isKnown];
+      inbox.take();
+    }
+  }
+
+  test('says nothing new', async () => {
+    const replica = await meet('first');
+    await summarize('first');
+    await replica.inbox.catchUp();
+    expect(replica.inbox.isEmpty).toBe(true);
+    expect(replica.mark).toMatchObject({ id: 'summary' });
+  });
+
+  test('may say what was purged before they were read', async () => {
+    const replica = await meet('first', 'second', 'third');
+    await summarize('third');
+    const view = await StreamView.open(nats.url);
+    await view.deleteMessage(2);
+    await view.close();
+    await replica.inbox.catchUp();
+    expect([...arrivals(replica)]).toEqual([
+      ['third', false],
+      ['summary', false],
+    ]);
+  });
+});
+
+describe('a workspace that is closed', () => {
+  async function closing(): Promise<Replica> {
+    nats = await NatsServer.start();
+    one = await TestStream.open(nats.url);
+    const replica = replicaOn(one);
+    await replica.inbox.catchUp();
+    await one.stream.publish(workspace('w'), { id: 'first', bytes: bytesOf(3) });
+    return replica;
+  }
+
+  test('takes in nothing that an audit would find', async () => {
+    const replica = await closing();
+    replica.close();
+    await replica.inbox.audit();
+    expect(replica.inbox.isEmpty).toBe(true);
+  });
+
+  test('takes in nothing that is being read', async () => {
+    const replica = await closing();
+    const reading = replica.inbox.catchUp();
+    replica.close();
+    await reading;
+    expect(replica.inbox.isEmpty).toBe(true);
   });
 });

@@ -1,6 +1,6 @@
-import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
+import { type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { Objm } from '@nats-io/obj';
-import { connect, type NatsConnection, TimeoutError } from '@nats-io/transport-node';
+import { connect, headers, type NatsConnection, TimeoutError } from '@nats-io/transport-node';
 
 /** What a stream holds, as an administrator sees it. */
 export class StreamView {
@@ -41,6 +41,19 @@ export class StreamView {
   async lacking(): Promise<number> {
     const all = await asked(() => this.#manager.consumers.list(this.#cluster).next());
     return all.reduce((sum, { num_pending, num_ack_pending }) => sum + num_pending + num_ack_pending, 0);
+  }
+
+  async deleteMessage(sequence: number): Promise<void> {
+    await this.#manager.streams.deleteMessage(this.#cluster, sequence);
+  }
+
+  /** Publishes a message that stands for all of a workspace up to the one with the id `after`, and leaves those in the stream. */
+  async summarize(workspace: string, { id, after }: { readonly id: string; readonly after: string }): Promise<void> {
+    const hdrs = headers();
+    hdrs.set('EtherPly-Rollup', 'summary');
+    hdrs.set('EtherPly-After', after);
+    const subject = `${this.#cluster}.ops.${workspace}.${workspace}`;
+    await jetstream(this.#connection).publish(subject, 'a summary', { msgID: id, headers: hdrs });
   }
 
   async deleteConsumer(name: string): Promise<void> {

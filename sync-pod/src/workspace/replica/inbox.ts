@@ -14,7 +14,10 @@ export interface Arrival {
 }
 
 /** A message that was read, of which {@link Arrival} says the rest. */
-type Unread = Pick<Arrival, 'message' | 'isDoubtful'>;
+interface Unread extends Pick<Arrival, 'message' | 'isDoubtful'> {
+  /** Nothing is missing between it and the last one of its origin that was handed over. */
+  readonly isNext: boolean;
+}
 
 interface Edge {
   /** The next message of this origin brings nothing new, and none is waiting before it. */
@@ -49,6 +52,7 @@ export class Inbox {
   #reading: Promise<void> | undefined;
   #isAskedAgain = false;
   #isBehind = false;
+  #isClosed = false;
   /** The session in which everything was handed over last. */
   #caughtUpIn: number | undefined;
   /** Came in while others were read. */
@@ -96,7 +100,10 @@ export class Inbox {
     this.#unsubscribe ??= this.#stream.subscribe(this.#workspace, (message) => this.#received(message));
   }
 
+  /** Nothing comes in any more, nor what is being read: somebody else takes it from now on. */
   close(): void {
+    this.#isClosed = true;
+    this.#queue = [];
     this.#unsubscribe?.();
     this.#unsubscribe = undefined;
   }
@@ -117,18 +124,14 @@ export class Inbox {
    * @throws StreamUnavailableError
    */
   catchUp(): Promise<void> {
-    if (this.#reading === undefined) {
-      this.#reading = this.#readAll().finally(() => {
-        this.#reading = undefined;
-        this.#buffered = [];
-      });
-    } else this.#isAskedAgain = true; // what is being read may have been read before the call
+    if (this.#reading === undefined) this.#reading = this.#readAll();
+    else this.#isAskedAgain = true; // what is being read may have been read before the call
     return this.#reading;
   }
 
   /** Finds out whether messages are missing of which no later one has told, and catches up where they are. */
   async audit(): Promise<void> {
-    if (this.#reading !== undefined) return;
+    if (this.#reading !== undefined || this.#isClosed) return;
     for (const origin of this.#stream.origins) {
       for await (const message of this.#stream.read(this.#workspace, origin, this.#sequenceOf(origin) + 1)) {
         // One that came in since it was asked is not missing.
@@ -174,15 +177,16 @@ export class Inbox {
     // Where messages go that every pod has, the one before it may lie before the last that came here.
     const isNext = this.#stream.forgets ? message.previous <= last : message.previous === last;
     if (message.sequence <= last || !isNext) return false;
-    this.#accept({ message, isDoubtful: false });
+    this.#accept({ message, isDoubtful: false, isNext: true });
     return true;
   }
 
-  #accept({ message, isDoubtful }: Unread): void {
+  #accept({ message, isDoubtful, isNext }: Unread): void {
+    if (this.#isClosed) return;
     const { origin, sequence, id, rollup, after } = message;
     // From another region it may say what some messages said that never came here.
     const isSummary = rollup === 'summary' && this.#edge.lacks() === undefined;
-    const isComplete = isSummary && after !== undefined && after === this.#frontier.get(origin)?.id;
+    const isComplete = isSummary && isNext && after !== undefined && after === this.#frontier.get(origin)?.id;
     this.#frontier.set(origin, { sequence, id });
     const isKnown = this.#edge.isEcho(id) || isComplete;
     if (isKnown && this.#queue.length === 0) {
@@ -194,20 +198,28 @@ export class Inbox {
   }
 
   async #readAll(): Promise<void> {
-    do {
-      this.#isAskedAgain = false;
-      const session = this.#edge.session();
-      await this.#readIn(session);
-      const buffered = this.#buffered.splice(0);
-      if (session !== this.#edge.session()) {
-        this.#isAskedAgain = true;
-        continue;
-      }
-      for (const message of buffered) {
-        if (message.sequence > this.#sequenceOf(message.origin) && !this.#accepts(message)) this.#isAskedAgain = true;
-      }
-      this.#caughtUpIn = session;
-    } while (this.#isAskedAgain);
+    try {
+      do {
+        this.#isAskedAgain = false;
+        await this.#readOnce(this.#edge.session());
+      } while (this.#isAskedAgain && !this.#isClosed);
+    } finally {
+      this.#reading = undefined;
+      this.#buffered = [];
+    }
+  }
+
+  async #readOnce(session: number): Promise<void> {
+    await this.#readIn(session);
+    const buffered = this.#buffered.splice(0);
+    if (session !== this.#edge.session()) {
+      this.#isAskedAgain = true;
+      return;
+    }
+    for (const message of buffered) {
+      if (message.sequence > this.#sequenceOf(message.origin) && !this.#accepts(message)) this.#isAskedAgain = true;
+    }
+    this.#caughtUpIn = session;
   }
 
   /** Reads to the end, or until the session is over. */
@@ -215,7 +227,7 @@ export class Inbox {
     // By number, over all origins: what one region built on what another wrote comes after it.
     const unread = this.#stream.origins.map((origin) => this.#unread(origin));
     for await (const one of merged(unread, ({ message }) => message.sequence)) {
-      if (session !== this.#edge.session()) return;
+      if (this.#isClosed || session !== this.#edge.session()) return;
       this.#accept(one);
     }
   }
@@ -227,13 +239,18 @@ export class Inbox {
   }
 
   async *#read(origin: string, first: number): AsyncGenerator<Unread> {
-    for await (const message of this.#stream.read(this.#workspace, origin, first)) yield { message, isDoubtful: false };
+    // Where the stream forgets, it has all that this pod lacks. Else it may have been purged in part: the server ended meanwhile.
+    const isNext = this.#stream.forgets;
+    for await (const message of this.#stream.read(this.#workspace, origin, first)) {
+      yield { message, isDoubtful: false, isNext };
+    }
   }
 
   /** Reads from the last message on, that one included: the stream may have given its number to another one. */
   async *#unreadFromLast(origin: string): AsyncGenerator<Unread> {
     const mark = this.#frontier.get(origin);
     let isFirst = true;
+    let isNext = true;
     for await (const message of this.#stream.read(this.#workspace, origin, mark?.sequence ?? 1)) {
       let isDoubtful = false;
       if (isFirst && mark !== undefined) {
@@ -246,7 +263,8 @@ export class Inbox {
         isDoubtful = origin === this.#stream.origin && message.after !== mark.id;
       }
       isFirst = false;
-      yield { message, isDoubtful };
+      yield { message, isDoubtful, isNext };
+      isNext = false;
     }
     if (!isFirst || mark === undefined) return;
     this.#frontier.delete(origin);

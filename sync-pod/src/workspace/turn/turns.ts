@@ -49,7 +49,7 @@ export class Turns implements Committer {
     this.#edge = edge;
   }
 
-  /** A write has failed: what is on disk may differ from what is in memory until `resume`. */
+  /** It takes nothing. A write has failed: what is on disk may differ from what is in memory until `resume`. Or it has ended. */
   get isDown(): boolean {
     return this.#isDown;
   }
@@ -89,6 +89,11 @@ export class Turns implements Committer {
   turnFailed(): void {
     if (this.#step !== undefined) this.#goDown();
     else this.#atRest();
+  }
+
+  /** Takes no steps and no jobs any more: somebody else writes the workspace from now on. */
+  end(): void {
+    this.#goDown();
   }
 
   /** Takes steps and jobs again. */
