@@ -119,11 +119,6 @@ export class Pod {
     return this.#output;
   }
 
-  /** What it has logged as an error since it was started last. */
-  get errors(): string[] {
-    return this.#output.split('\n').filter((line) => /"level":[56]0/.test(line));
-  }
-
   /** Ends the process and resolves with its exit code, or null where a signal ended it. */
   async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
     return this.#process === undefined ? null : end(this.#process, signal);

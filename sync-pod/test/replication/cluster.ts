@@ -18,6 +18,8 @@ interface State {
 
 /** Pods that do not agree after this time never will. */
 const AGREE_MS = 90_000;
+/** Of what a pod has logged, so much is shown where they do not. */
+const LOG_LINES = 20;
 
 /** Several sync pods on one nats-server. */
 export class Cluster {
@@ -65,21 +67,40 @@ export class Cluster {
   async agreed(workspace: string): Promise<State> {
     const deadline = Date.now() + AGREE_MS;
     for (;;) {
-      const states = await Promise.all(this.pods.map((pod) => pod.read(workspace)));
+      const states = await this.#states(workspace);
       const [first] = states;
       if (first !== undefined && states.every((one) => isSame(one, first))) return first;
-      if (Date.now() > deadline) {
-        const errors = this.pods.flatMap((pod, index) => pod.errors.map((line) => `pod ${index}: ${line}`));
-        throw new Error([`the pods do not agree on ${workspace}: ${difference(states)}`, ...errors].join('\n'));
-      }
+      if (Date.now() > deadline) throw new Error(await this.#disagreement(workspace, states));
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
+  }
+
+  #states(workspace: string): Promise<State[]> {
+    return Promise.all(this.pods.map((pod) => pod.read(workspace)));
+  }
+
+  /** What differs, also once all pods have started again: whether one was stuck, or something is lost. */
+  async #disagreement(workspace: string, states: readonly State[]): Promise<string> {
+    const about = await Promise.all(this.pods.map(circumstances));
+    await Promise.all(this.pods.map((pod) => pod.end('SIGTERM')));
+    await Promise.all(this.pods.map((pod) => pod.restart().then(() => this.ready(pod))));
+    const after = difference(await this.#states(workspace));
+    return [`the pods do not agree on ${workspace}: ${difference(states)}; started again: ${after}`, ...about].join(
+      '\n',
+    );
   }
 
   async stop(): Promise<void> {
     await Promise.all(this.pods.map((pod) => pod.stop()));
     await this.nats.stop();
   }
+}
+
+/** What a pod says of itself, and has logged last. */
+async function circumstances(pod: Pod, index: number): Promise<string> {
+  const ready = await (await fetch(pod.url('/readyz'))).text();
+  const log = pod.output.trimEnd().split('\n').slice(-LOG_LINES);
+  return [`pod ${index}: ${ready}`, ...log].join('\n');
 }
 
 function isSame(a: State, b: State): boolean {
