@@ -5,7 +5,10 @@ const NO_MESSAGES = 404;
 const BATCH = 256;
 const BATCH_BYTES = 4 << 20;
 
-/** What a stream has of a subject from this number on, in order; empty where there is nothing more. Rejects where it does not answer. */
+/**
+ * What a stream has of a subject from this number on, in order; empty where there is nothing more. Where the rest does not come in
+ * time, what has come: over a slow connection the next call goes on from there. Rejects where nothing came.
+ */
 export async function readBatch(
   manager: JetStreamManager,
   stream: string,
@@ -35,7 +38,8 @@ export async function readBatch(
     return batch;
   } catch (error) {
     if (error instanceof JetStreamError && 'code' in error && error.code === NO_MESSAGES) return [];
-    throw error;
+    if (batch.length === 0) throw error;
+    return batch;
   } finally {
     clearTimeout(timer);
   }

@@ -1,7 +1,12 @@
 import { LIMITS } from '@etherply/protocol';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
-import { type LiveMessage, StreamUnavailableError, WrongSequenceError } from '../../src/replication/stream.ts';
+import {
+  type LiveMessage,
+  type StreamMessage,
+  StreamUnavailableError,
+  WrongSequenceError,
+} from '../../src/replication/stream.ts';
 import { NatsServer } from '../nats-server.ts';
 import { freePort, until } from '../pod.ts';
 import { NatsProxy } from './nats-proxy.ts';
@@ -102,9 +107,10 @@ describe('publish', () => {
   test('carries what a rollup says, and leaves nothing of its subject before it', async () => {
     await publishMany('w', 0, 3);
     await one.stream.publish(workspace('other'), { id: 'other', bytes: bytesOf(1) });
-    await one.stream.publish(workspace('w'), { id: 'sum', bytes: bytesOf(5), rollup: 'summary', after: 'm-2' });
+    const after = { id: 'm-2', sequence: 3 };
+    await one.stream.publish(workspace('w'), { id: 'sum', bytes: bytesOf(5), rollup: 'summary', after });
     const [summary, ...rest] = await one.read(workspace('w'));
-    expect(summary).toMatchObject({ id: 'sum', rollup: 'summary', after: 'm-2' });
+    expect(summary).toMatchObject({ id: 'sum', rollup: 'summary', after });
     expect(rest).toEqual([]);
     await one.stream.publish(workspace('w'), { id: 'reset', bytes: bytesOf(1), rollup: 'reset' });
     expect(await one.read(workspace('w'))).toMatchObject([{ id: 'reset', rollup: 'reset', after: undefined }]);
@@ -163,15 +169,25 @@ describe('read', () => {
     }
   });
 
-  test('of a connection that is cut fails in bounded time, and leaves no subscription behind', async () => {
+  test('of a connection that is cut gives what came, fails in bounded time, and leaves no subscription behind', async () => {
     await publishMany('w', 0, 600);
     const { proxy, behind } = await openBehindProxy();
     await behind.read(workspace('w')); // from now on it has the subscription for answers
     const before = await lastingSubscriptions();
-    for (const passing of [0, 100, 400]) {
+    // The end of a batch is a message, too.
+    for (const [passing, read] of [
+      [0, 0],
+      [100, 100],
+      [400, 399],
+    ] as const) {
       proxy.blockAfter(passing);
       const started = performance.now();
-      await expect(behind.read(workspace('w'))).rejects.toThrow(StreamUnavailableError);
+      const came: StreamMessage[] = [];
+      const reading = async () => {
+        for await (const message of behind.stream.read(workspace('w'), 'etherply', 1)) came.push(message);
+      };
+      await expect(reading()).rejects.toThrow(StreamUnavailableError);
+      expect(idsOf(came)).toEqual(idsFrom(0, read));
       expect(performance.now() - started).toBeLessThan(BOUND_MS);
       proxy.unblock();
       await behind.connected();
