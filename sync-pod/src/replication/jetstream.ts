@@ -10,11 +10,11 @@ import { PublishOrder } from './publish-order.ts';
 import { readBatch } from './read-batch.ts';
 import {
   type LiveMessage,
+  MissingPayloadError,
   type Publication,
   type Stream,
   type StreamFacts,
   type StreamMessage,
-  StreamUnavailableError,
   WrongSequenceError,
 } from './stream.ts';
 import { type LinkOptions, StreamLink, type StreamObserver } from './stream-link.ts';
@@ -256,16 +256,18 @@ export class JetStream implements Stream {
   }
 
   async #payload(origin: string, name: string): Promise<Uint8Array> {
-    let bytes: Uint8Array | undefined;
+    let reason = 'it is not there';
     try {
       this.#link.use();
       // What is lost on the way to another region is not asked for again by itself.
-      bytes = await inTime(this.#payloadsOf.get(origin)?.get(name), PAYLOAD_TIMEOUT_MS);
+      const bytes = await inTime(this.#payloadsOf.get(origin)?.get(name), PAYLOAD_TIMEOUT_MS);
+      if (bytes !== undefined) return bytes;
     } catch (error) {
-      throw this.#link.unavailable(error);
+      const unavailable = this.#link.unavailable(error);
+      if (!this.isConnected) throw unavailable;
+      reason = unavailable.message;
     }
-    if (bytes === undefined) throw new StreamUnavailableError(`the object ${name} is not there`);
-    return bytes;
+    throw new MissingPayloadError(`the object ${name} of the stream of ${origin} cannot be read: ${reason}`);
   }
 }
 

@@ -1,8 +1,9 @@
 import { originOf } from '@etherply/stream';
 import { headers, type MsgHdrs } from '@nats-io/transport-node';
-import type { Publication, Rollup, StreamMessage } from './stream.ts';
+import type { Predecessor, Publication, Rollup, StreamMessage } from './stream.ts';
 
 const AFTER_HEADER = 'EtherPly-After';
+const AFTER_SEQUENCE_HEADER = 'EtherPly-After-Sequence';
 const ROLLUP_HEADER = 'EtherPly-Rollup';
 const rollups: readonly Rollup[] = ['summary', 'reset'];
 const OBJECT_HEADER = 'EtherPly-Object';
@@ -18,7 +19,8 @@ export function headersOf({ rollup, after }: Publication, object: string | undef
     // Purging takes other messages from consumers, too: docs/decisions/0033-no-purge-under-consumers.md
     if (purges) hdrs.set('Nats-Rollup', 'sub');
     hdrs.set(ROLLUP_HEADER, rollup);
-    if (after !== undefined) hdrs.set(AFTER_HEADER, after);
+    if (after !== undefined) hdrs.set(AFTER_HEADER, after.id);
+    if (after?.sequence !== undefined) hdrs.set(AFTER_SEQUENCE_HEADER, `${after.sequence}`);
   }
   if (object !== undefined) hdrs.set(OBJECT_HEADER, object);
   return hdrs;
@@ -43,8 +45,26 @@ export function messageOf(
     origin,
     sequence,
     id: hdrs.get('Nats-Msg-Id'),
-    after: hdrs.get(AFTER_HEADER) || undefined,
+    after: predecessorOf(hdrs),
     rollup: rollups.find((rollup) => rollup === hdrs.get(ROLLUP_HEADER)),
-    content: () => (object === '' ? data : payload(origin, object)),
+    content: object === '' ? () => data : once(() => payload(origin, object)),
+  };
+}
+
+function predecessorOf(hdrs: MsgHdrs): Predecessor | undefined {
+  const id = hdrs.get(AFTER_HEADER);
+  if (id === '') return undefined;
+  return { id, sequence: Number(hdrs.get(AFTER_SEQUENCE_HEADER)) || undefined };
+}
+
+/** Fetches once for all who ask, and after a failure again. */
+function once(fetch: () => Promise<Uint8Array>): () => Promise<Uint8Array> {
+  let content: Promise<Uint8Array> | undefined;
+  return () => {
+    content ??= fetch().catch((error: unknown) => {
+      content = undefined;
+      throw error;
+    });
+    return content;
   };
 }

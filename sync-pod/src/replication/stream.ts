@@ -6,6 +6,14 @@ import type { WorkspaceId } from '@etherply/protocol';
  */
 export type Rollup = 'summary' | 'reset';
 
+/** The message right before one that stands for all before it. */
+export interface Predecessor {
+  /** What it was published under: the stream may have two of one id, where what a rollup purged was published again. */
+  readonly id: string;
+  /** Its number in the stream of its origin; earlier versions do not name it. */
+  readonly sequence: number | undefined;
+}
+
 /** A message of a workspace, as a stream holds it. */
 export interface StreamMessage {
   /** The cluster that published it: the first token of its subject. */
@@ -16,9 +24,9 @@ export interface StreamMessage {
   readonly id: string;
   /** Where it stands for those of its subject before it. */
   readonly rollup: Rollup | undefined;
-  /** The id of the last of those, where it says so. */
-  readonly after: string | undefined;
-  /** Fetched where it lies in the object store. @throws StreamUnavailableError */
+  /** The last of those, where it says so. */
+  readonly after: Predecessor | undefined;
+  /** Fetched where it lies in the object store. @throws StreamUnavailableError, MissingPayloadError */
   readonly content: () => Uint8Array | Promise<Uint8Array>;
 }
 
@@ -35,8 +43,8 @@ export interface Publication {
   /** Where given: the message goes in only if the last one of its subject has this number; 0: if there is none. */
   readonly expected?: number;
   readonly rollup?: Rollup | undefined;
-  /** The id of the last message that a rollup stands for. */
-  readonly after?: string | undefined;
+  /** The last message that a rollup stands for. */
+  readonly after?: Predecessor | undefined;
 }
 
 /** The messages of all workspaces, in one order for each. Carries them and never looks inside. */
@@ -73,7 +81,12 @@ export class WrongSequenceError extends Error {
 
 /** The stream cannot be reached, or did not answer in time. */
 export class StreamUnavailableError extends Error {
-  override readonly name = 'StreamUnavailableError';
+  override readonly name: string = 'StreamUnavailableError';
+}
+
+/** What a message stands for is not to be had, though the stream can be reached. */
+export class MissingPayloadError extends StreamUnavailableError {
+  override readonly name = 'MissingPayloadError';
 }
 
 /** What tells one stream from another, and from what it was before. */

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { strategyName, type WorkspaceId } from '@etherply/protocol';
+import { MissingPayloadError, StreamUnavailableError } from '../replication/stream.ts';
 import type { LogEntry } from '../storage/shard.ts';
 import type { HistoryWork } from '../strategy/history.ts';
 import { ServerAuthStrategy } from '../strategy/server-auth/server-auth-strategy.ts';
@@ -96,9 +97,20 @@ export class Intake {
       }
       const arrival = this.#replica.inbox.first;
       if (arrival === undefined) return isOrdinary ? records : undefined;
-      const taken = await this.#take(arrival, await arrival.message.content());
+      const taken = await this.#take(arrival, await this.#contentOf(arrival));
       if (taken === undefined) isOrdinary = false;
       else records.push(...taken);
+    }
+  }
+
+  /** @throws StreamUnavailableError where it is not to be had; then what has come in is read again later */
+  async #contentOf({ message }: Arrival): Promise<Uint8Array> {
+    try {
+      return await message.content();
+    } catch (error) {
+      if (error instanceof MissingPayloadError) this.#edge.failed(error);
+      if (error instanceof StreamUnavailableError) this.#replica.giveBack(error);
+      throw error;
     }
   }
 

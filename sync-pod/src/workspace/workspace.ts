@@ -79,7 +79,8 @@ export class Workspace {
   get isIdle(): boolean {
     const { replica, waiting, deliveries } = this.#core;
     const isAtRest = this.#turns.isAtRest && !this.#turns.hasJobs;
-    const isDone = replica === undefined || (replica.outbox.isEmpty && replica.inbox.isEmpty);
+    const isDone =
+      replica === undefined || (replica.outbox.isEmpty && replica.inbox.isEmpty && !replica.inbox.isReading);
     return isAtRest && isDone && !this.#isUntidy && waiting.length === 0 && deliveries.isEmpty;
   }
 
@@ -107,7 +108,7 @@ export class Workspace {
 
   /**
    * Takes in what the stream has.
-   * @throws StreamUnavailableError
+   * @throws StreamUnavailableError, MissingPayloadError
    */
   async catchUp(): Promise<void> {
     const { replica } = this.#core;
@@ -115,6 +116,8 @@ export class Workspace {
     await replica?.inbox.catchUp();
     if (this.#turns.isDown || (this.#core.replica?.inbox.isEmpty !== false && this.#turns.isAtRest)) return;
     await this.#turns.quiet();
+    const behind = this.#core.replica?.inbox.behind;
+    if (behind !== undefined) throw behind;
   }
 
   /**
@@ -170,7 +173,7 @@ export class Workspace {
   /** Writes down what has become so since, and does what could not be done; to be called from time to time. */
   tidy(): void {
     const { replica } = this.#core;
-    if (replica?.inbox.isBehind === true && replica.isConnected) replica.inbox.tryCatchUp();
+    if (replica?.inbox.behind !== undefined && replica.isConnected) replica.inbox.tryCatchUp();
     if (this.#isUntidy || replica?.inbox.isEmpty === false) this.#core.schedule();
   }
 

@@ -1,5 +1,5 @@
 import type { WorkspaceId } from '@etherply/protocol';
-import { StreamUnavailableError } from '../replication/stream.ts';
+import { MissingPayloadError, StreamUnavailableError } from '../replication/stream.ts';
 import type { Mark } from '../workspace/replica/checkpoint.ts';
 import type { Replication } from '../workspace/replica/replica.ts';
 import type { Source } from '../workspace/state/source.ts';
@@ -133,7 +133,8 @@ export class Replicas {
           this.recover(workspace);
         });
       } catch (error) {
-        if (error instanceof StreamUnavailableError) throw error; // it is all done again when it can be reached
+        const isMissing = error instanceof MissingPayloadError; // it is tried again by itself
+        if (error instanceof StreamUnavailableError && !isMissing) throw error; // it is all done again when it can be reached
         if (!isPassingError(error)) this.#edge.failed(id, error);
       }
     });

@@ -27,11 +27,13 @@ export class StoredWorkspaces {
   /** @throws ShardDownError, UnreadableError, and what decoding throws */
   async read(id: WorkspaceId): Promise<Stored> {
     const { shard } = this.#shards.of(id);
+    const { isReplicated } = this.#options;
+    // First: what it says has been taken in must be in the state.
+    const checkpoint = isReplicated ? await this.#checkpoint(id) : NO_CHECKPOINT;
     const state = this.#newState();
     await state.read(id, shard);
-    if (!this.#options.isReplicated) return { state, checkpoint: NO_CHECKPOINT, unpublished: [], isMarked: false };
+    if (!isReplicated) return { state, checkpoint, unpublished: [], isMarked: false };
     const isMarked = await shard.isUnpublished(id);
-    const checkpoint = await this.#checkpoint(id);
     const unpublished: LogEntry[] = [];
     // Where nothing says what the stream has, all that is here is published as a whole.
     if (checkpoint.marks.size === 0) return { state, checkpoint, unpublished, isMarked };

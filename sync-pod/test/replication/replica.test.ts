@@ -147,22 +147,28 @@ describe('another stream, in which another message has the number of the last on
 });
 
 describe('a summary of messages that have been taken in', () => {
-  /** A pod that has the first of these. */
+  /** A pod that has the first of these messages. */
   async function meet(...ids: string[]): Promise<Replica> {
     nats = await NatsServer.start();
     one = await TestStream.open(nats.url);
     for (const id of ids) await one.stream.publish(workspace('w'), { id, bytes: bytesOf(3) });
-    return replicaOn(one, { ...NO_CHECKPOINT, marks: new Map([['etherply', { sequence: 1, id: 'first' }]]) });
+    return withFirst();
   }
 
-  /** Publishes one that purges nothing, as where the server ends before it comes to that. */
-  async function summarize(after: string): Promise<void> {
-    const view = await StreamView.open(nats.url);
-    await view.summarize('w', { id: 'summary', after });
-    await view.close();
+  const withFirst = () =>
+    replicaOn(one, { ...NO_CHECKPOINT, marks: new Map([['etherply', { sequence: 1, id: 'first' }]]) });
+
+  /** What an administrator, or a server that ends before it has purged what it should, does to the stream. */
+  async function view(change: (view: StreamView) => Promise<void>): Promise<void> {
+    const opened = await StreamView.open(nats.url);
+    await change(opened);
+    await opened.close();
   }
 
-  /** Whether what has come in says nothing new, by id. */
+  const summarize = (id: string, sequence?: number) =>
+    view((stream) => stream.summarize('w', { id: 'summary', after: { id, sequence } }));
+
+  /** What has come in, and whether it says nothing new. */
   function* arrivals({ inbox }: Replica): Iterable<[string, boolean]> {
     for (let arrival = inbox.first; arrival !== undefined; arrival = inbox.first) {
       yield [arrival.message.id, arrival.isKnown];
@@ -170,9 +176,10 @@ describe('a summary of messages that have been taken in', () => {
     }
   }
 
-  test('says nothing new', async () => {
+  test.each([1, undefined])('says nothing new, where it names the number %p', async (sequence) => {
     const replica = await meet('first');
-    await summarize('first');
+    await replica.inbox.catchUp();
+    await summarize('first', sequence);
     await replica.inbox.catchUp();
     expect(replica.inbox.isEmpty).toBe(true);
     expect(replica.mark).toMatchObject({ id: 'summary' });
@@ -180,15 +187,63 @@ describe('a summary of messages that have been taken in', () => {
 
   test('may say what was purged before they were read', async () => {
     const replica = await meet('first', 'second', 'third');
-    await summarize('third');
-    const view = await StreamView.open(nats.url);
-    await view.deleteMessage(2);
-    await view.close();
+    await summarize('third', 3);
+    await view((stream) => stream.deleteMessage(2));
     await replica.inbox.catchUp();
     expect([...arrivals(replica)]).toEqual([
       ['third', false],
       ['summary', false],
     ]);
+  });
+
+  // It may have been purged, and then all before it was read but for the summary.
+  test('may say so also where the pod that read them has started again since', async () => {
+    await meet('first');
+    await summarize('first', 1);
+    const replica = withFirst();
+    await replica.inbox.catchUp();
+    expect([...arrivals(replica)]).toEqual([['summary', false]]);
+  });
+
+  test('says more where the one before it is another one of the same id', async () => {
+    const replica = await meet('first');
+    await replica.inbox.catchUp();
+    await summarize('first', 7);
+    await replica.inbox.catchUp();
+    expect([...arrivals(replica)]).toEqual([['summary', false]]);
+  });
+});
+
+describe('what has come in and cannot be taken', () => {
+  test('is read again, and what stands for it by then', async () => {
+    nats = await NatsServer.start();
+    one = await TestStream.open(nats.url);
+    const replica = replicaOn(one);
+    const publishing = (id: string, rollup?: 'summary') =>
+      one.stream.publish(workspace('w'), { id, bytes: bytesOf(3), rollup });
+    await publishing('first');
+    await publishing('second');
+    await replica.inbox.catchUp();
+    replica.giveBack(new StreamUnavailableError('its content is gone'));
+    expect(replica.inbox.isEmpty).toBe(true);
+    expect(replica.inbox.behind).toMatchObject({ message: 'its content is gone' });
+    await publishing('summary', 'summary');
+    await replica.inbox.catchUp();
+    expect(replica.inbox.first?.message.id).toBe('summary');
+    expect(replica.inbox.behind).toBeUndefined();
+  });
+
+  test('is read again where it is given back while more is read', async () => {
+    nats = await NatsServer.start();
+    one = await TestStream.open(nats.url);
+    const replica = replicaOn(one);
+    await one.stream.publish(workspace('w'), { id: 'first', bytes: bytesOf(3) });
+    await replica.inbox.catchUp();
+    await one.stream.publish(workspace('w'), { id: 'second', bytes: bytesOf(3) });
+    const reading = replica.inbox.catchUp();
+    replica.giveBack(new StreamUnavailableError('its content is gone'));
+    await reading;
+    expect(replica.inbox.first?.message.id).toBe('first');
   });
 });
 

@@ -1,6 +1,7 @@
 import { type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { Objm } from '@nats-io/obj';
 import { connect, headers, type NatsConnection, TimeoutError } from '@nats-io/transport-node';
+import type { Predecessor } from '../../src/replication/stream.ts';
 
 /** What a stream holds, as an administrator sees it. */
 export class StreamView {
@@ -47,11 +48,15 @@ export class StreamView {
     await this.#manager.streams.deleteMessage(this.#cluster, sequence);
   }
 
-  /** Publishes a message that stands for all of a workspace up to the one with the id `after`, and leaves those in the stream. */
-  async summarize(workspace: string, { id, after }: { readonly id: string; readonly after: string }): Promise<void> {
+  /** Publishes a message that stands for all of a workspace up to `after`, and leaves those in the stream. */
+  async summarize(
+    workspace: string,
+    { id, after }: { readonly id: string; readonly after: Predecessor },
+  ): Promise<void> {
     const hdrs = headers();
     hdrs.set('EtherPly-Rollup', 'summary');
-    hdrs.set('EtherPly-After', after);
+    hdrs.set('EtherPly-After', after.id);
+    if (after.sequence !== undefined) hdrs.set('EtherPly-After-Sequence', `${after.sequence}`);
     const subject = `${this.#cluster}.ops.${workspace}.${workspace}`;
     await jetstream(this.#connection).publish(subject, 'a summary', { msgID: id, headers: hdrs });
   }
@@ -64,6 +69,12 @@ export class StreamView {
   async objects(): Promise<string[]> {
     const store = await new Objm(this.#connection).open(`${this.#cluster}-payloads`);
     return (await store.list()).flatMap(({ name, deleted }) => (deleted ? [] : [name]));
+  }
+
+  /** Removes what the objects consist of, and leaves what is known of them. */
+  async removePieces(): Promise<void> {
+    const bucket = `${this.#cluster}-payloads`;
+    await this.#manager.streams.purge(`OBJ_${bucket}`, { filter: `$O.${bucket}.C.>` });
   }
 
   async deleteStream(): Promise<void> {

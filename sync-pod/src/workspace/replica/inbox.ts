@@ -51,7 +51,11 @@ export class Inbox {
   #unsubscribe: (() => void) | undefined;
   #reading: Promise<void> | undefined;
   #isAskedAgain = false;
-  #isBehind = false;
+  #behind: StreamUnavailableError | undefined;
+  /** How often what was handed over was given back. */
+  #rewinds = 0;
+  /** All before the frontier is known to have come; not where it was read, and that has not come to the end. */
+  #isSure = false;
   #isClosed = false;
   /** The session in which everything was handed over last. */
   #caughtUpIn: number | undefined;
@@ -71,14 +75,19 @@ export class Inbox {
     return this.#queue.length === 0;
   }
 
-  /** Messages are missing, and could not be read. */
-  get isBehind(): boolean {
-    return this.#isBehind;
+  /** Why messages are missing: they could not be read. Undefined where none are known to be. */
+  get behind(): StreamUnavailableError | undefined {
+    return this.#behind;
   }
 
   /** What was handed over is known to be what the stream has under these numbers; it may have more. */
   get isCaughtUp(): boolean {
     return this.#caughtUpIn === this.#edge.session();
+  }
+
+  /** Messages are being read. */
+  get isReading(): boolean {
+    return this.#reading !== undefined;
   }
 
   /** What `take` would give. */
@@ -113,6 +122,21 @@ export class Inbox {
     if (mark.sequence > this.#sequenceOf(origin)) this.#frontier.set(origin, mark);
   }
 
+  /**
+   * What was handed over and not taken is read again: another message may stand for it by then.
+   * @param marks the last message of each origin that was taken
+   * @param reason why it could not be
+   */
+  rewind(marks: ReadonlyMap<string, Mark>, reason: StreamUnavailableError): void {
+    this.#rewinds += 1;
+    this.#queue = [];
+    this.#frontier.clear();
+    for (const [origin, mark] of marks) this.#frontier.set(origin, mark);
+    this.#caughtUpIn = undefined;
+    this.#isSure = false;
+    this.#behind = reason;
+  }
+
   /** Nothing is known of what was taken in: from now on all that the stream has comes, from the first message on. */
   async startAgain(): Promise<void> {
     while (this.#reading !== undefined) await this.#reading.catch(() => undefined); // who asked for it is told
@@ -134,8 +158,8 @@ export class Inbox {
     if (this.#reading !== undefined || this.#isClosed) return;
     for (const origin of this.#stream.origins) {
       for await (const message of this.#stream.read(this.#workspace, origin, this.#sequenceOf(origin) + 1)) {
-        // One that came in since it was asked is not missing.
-        if (message.sequence <= this.#sequenceOf(origin)) continue;
+        // It came in since it was asked for: live messages do come, and would show what is missing.
+        if (message.sequence <= this.#sequenceOf(origin)) break;
         this.#edge.gap();
         return this.catchUp();
       }
@@ -161,9 +185,7 @@ export class Inbox {
 
   /** Catches up, now or where the stream does not answer later. */
   tryCatchUp(): void {
-    this.#isBehind = false;
     this.catchUp().catch((error: unknown) => {
-      this.#isBehind = true;
       if (!(error instanceof StreamUnavailableError)) this.#edge.failed(error);
     });
   }
@@ -177,16 +199,16 @@ export class Inbox {
     // Where messages go that every pod has, the one before it may lie before the last that came here.
     const isNext = this.#stream.forgets ? message.previous <= last : message.previous === last;
     if (message.sequence <= last || !isNext) return false;
-    this.#accept({ message, isDoubtful: false, isNext: true });
+    this.#accept({ message, isDoubtful: false, isNext: this.#isSure });
     return true;
   }
 
   #accept({ message, isDoubtful, isNext }: Unread): void {
     if (this.#isClosed) return;
-    const { origin, sequence, id, rollup, after } = message;
+    const { origin, sequence, id, rollup } = message;
     // From another region it may say what some messages said that never came here.
     const isSummary = rollup === 'summary' && this.#edge.lacks() === undefined;
-    const isComplete = isSummary && isNext && after !== undefined && after === this.#frontier.get(origin)?.id;
+    const isComplete = isSummary && isNext && this.#follows(message, this.#frontier.get(origin));
     this.#frontier.set(origin, { sequence, id });
     const isKnown = this.#edge.isEcho(id) || isComplete;
     if (isKnown && this.#queue.length === 0) {
@@ -197,45 +219,62 @@ export class Inbox {
     this.#edge.arrived();
   }
 
+  /** Whether a rollup stands for what is up to a mark, and for nothing else. */
+  #follows({ origin, after }: StreamMessage, mark: Mark | undefined): boolean {
+    if (after === undefined || after.id !== mark?.id) return false;
+    // In the stream of another region messages have other numbers.
+    return origin !== this.#stream.origin || after.sequence === undefined || after.sequence === mark.sequence;
+  }
+
   async #readAll(): Promise<void> {
     try {
       do {
         this.#isAskedAgain = false;
-        await this.#readOnce(this.#edge.session());
-      } while (this.#isAskedAgain && !this.#isClosed);
+        await this.#readOnce();
+      } while ((this.#isAskedAgain || this.#buffered.length > 0) && !this.#isClosed);
+    } catch (error) {
+      const isKnown = error instanceof StreamUnavailableError;
+      this.#behind = isKnown ? error : new StreamUnavailableError('the stream could not be read', { cause: error });
+      throw error;
     } finally {
       this.#reading = undefined;
       this.#buffered = [];
     }
   }
 
-  async #readOnce(session: number): Promise<void> {
-    await this.#readIn(session);
+  async #readOnce(): Promise<void> {
+    const [session, rewinds] = [this.#edge.session(), this.#rewinds];
+    const isValid = () => !this.#isClosed && session === this.#edge.session() && rewinds === this.#rewinds;
+    await this.#readWhile(isValid);
     const buffered = this.#buffered.splice(0);
-    if (session !== this.#edge.session()) {
+    if (!isValid()) {
       this.#isAskedAgain = true;
       return;
     }
+    this.#behind = undefined;
+    this.#isSure = true;
     for (const message of buffered) {
       if (message.sequence > this.#sequenceOf(message.origin) && !this.#accepts(message)) this.#isAskedAgain = true;
     }
     this.#caughtUpIn = session;
   }
 
-  /** Reads to the end, or until the session is over. */
-  async #readIn(session: number): Promise<void> {
+  /** Reads to the end, or as long as this holds. */
+  async #readWhile(isValid: () => boolean): Promise<void> {
     // By number, over all origins: what one region built on what another wrote comes after it.
-    const unread = this.#stream.origins.map((origin) => this.#unread(origin));
+    const wasSure = this.#isSure;
+    const unread = this.#stream.origins.map((origin) => this.#unread(origin, wasSure));
+    this.#isSure = false;
     for await (const one of merged(unread, ({ message }) => message.sequence)) {
-      if (this.#isClosed || session !== this.#edge.session()) return;
+      if (!isValid()) return;
       this.#accept(one);
     }
   }
 
-  async *#unread(origin: string): AsyncGenerator<Unread> {
+  async *#unread(origin: string, isSure: boolean): AsyncGenerator<Unread> {
     // The last message may be gone because every pod has it; those that came after it are there until this pod has them.
     if (this.#stream.forgets) yield* this.#read(origin, this.#sequenceOf(origin) + 1);
-    else yield* this.#unreadFromLast(origin);
+    else yield* this.#unreadFromLast(origin, isSure);
   }
 
   async *#read(origin: string, first: number): AsyncGenerator<Unread> {
@@ -246,11 +285,14 @@ export class Inbox {
     }
   }
 
-  /** Reads from the last message on, that one included: the stream may have given its number to another one. */
-  async *#unreadFromLast(origin: string): AsyncGenerator<Unread> {
+  /**
+   * Reads from the last message on, that one included: the stream may have given its number to another one.
+   * @param isSure whether all before it is known to have come
+   */
+  async *#unreadFromLast(origin: string, isSure: boolean): AsyncGenerator<Unread> {
     const mark = this.#frontier.get(origin);
     let isFirst = true;
-    let isNext = true;
+    let isNext = isSure;
     for await (const message of this.#stream.read(this.#workspace, origin, mark?.sequence ?? 1)) {
       let isDoubtful = false;
       if (isFirst && mark !== undefined) {
@@ -260,7 +302,7 @@ export class Inbox {
         isFirst = false;
         if (isSame) continue;
         // Another region's pods find out by themselves.
-        isDoubtful = origin === this.#stream.origin && message.after !== mark.id;
+        isDoubtful = origin === this.#stream.origin && !this.#follows(message, mark);
       }
       isFirst = false;
       yield { message, isDoubtful, isNext };

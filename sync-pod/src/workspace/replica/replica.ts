@@ -159,6 +159,11 @@ export class Replica {
     if (!isKnown) this.#replication.observer.received(bytes);
   }
 
+  /** What has come in and cannot be taken is read again. @param reason why it cannot be */
+  giveBack(reason: StreamUnavailableError): void {
+    this.inbox.rewind(this.#marks, reason);
+  }
+
   /**
    * What a step writes besides its records.
    * @param last the position of the last record that is not to be published, of those in the step
@@ -205,7 +210,7 @@ export class Replica {
     if (!this.inbox.isEmpty) return false;
     const id = messageId(this.#workspace, bytes);
     const last = this.inbox.lastOf(origin);
-    const publication = { bytes, id, rollup, after: last?.id, expected: last?.sequence ?? 0 };
+    const publication = { bytes, id, rollup, after: last, expected: last?.sequence ?? 0 };
     const awaited = { id, isIn: false };
     const isHopeless = this.#hopelessness(rollup);
     this.#awaited = awaited;
@@ -293,7 +298,8 @@ export class Replica {
     const { stream } = this.#replication;
     if (stream.forgets || expected === undefined || this.inbox.isCaughtUp) return true;
     await this.inbox.catchUp();
-    return this.inbox.isEmpty && this.inbox.lastOf(stream.origin)?.id === after;
+    const last = this.inbox.lastOf(stream.origin);
+    return this.inbox.isEmpty && last?.id === after?.id && last?.sequence === after?.sequence;
   }
 
   async #retrying<T>(work: () => Promise<T>, patienceMs: number, isHopeless: () => boolean): Promise<T> {
