@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { from, getLastLocalChange } from '@automerge/automerge';
 import { parseWorkspaceId, type StrategyName } from '@etherply/protocol';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { CommitLoop, type Committer } from '../src/storage/commit-loop.ts';
@@ -12,9 +13,11 @@ import { Documents } from '../src/workspace/documents.ts';
 import { NO_CHECKPOINT } from '../src/workspace/replica/checkpoint.ts';
 import { Compaction, CompactionFailed } from '../src/workspace/state/compaction.ts';
 import { decodeManifest } from '../src/workspace/state/manifest.ts';
-import { WorkspaceState } from '../src/workspace/state/workspace-state.ts';
+import { type StateOptions, WorkspaceState } from '../src/workspace/state/workspace-state.ts';
+import type { Stored } from '../src/workspace/stored.ts';
 import type { Outcome } from '../src/workspace/turn/submission.ts';
 import { Workspace } from '../src/workspace/workspace.ts';
+import { until } from './pod.ts';
 
 let dir: string;
 let shard: Shard;
@@ -92,38 +95,64 @@ test('one whose turn throws takes no other down', async () => {
   expect(await storedHours()).toEqual([1]);
 });
 
-test('a compaction from before an outage does not bring back what was deleted since', async () => {
-  const options = {
-    createStrategy: (name: StrategyName) => createStrategy(name, { actor: 'a', tombstoneMs: 60_000, heavyWork }),
-    defaultStrategy: 'lww' as const,
+const author = { userId: 'alice', scopes: new Set(['write']), claims: {} };
+const unlimited = Number.POSITIVE_INFINITY;
+
+function optionsOf(defaultStrategy: StrategyName): StateOptions {
+  return {
+    createStrategy: (name) => createStrategy(name, { actor: 'a'.repeat(32), tombstoneMs: 60_000, heavyWork }),
+    defaultStrategy,
     opIdMemoryMs: 60_000,
     sourceOf: () => shard,
     pack: historyWork.pack,
   };
-  const unlimited = Number.POSITIVE_INFINITY;
-  const workspace = new Workspace(
-    id,
-    { state: new WorkspaceState(options), checkpoint: NO_CHECKPOINT, unpublished: [], isMarked: false },
-    {
-      broadcaster: { isHeard: () => true, announce: () => {}, dismiss: () => {} },
-      updated: undefined,
-      deleted: () => {},
-      failed: (error) => {
-        throw error;
-      },
-      schedule: (one) => loop.schedule(one),
-      compact: () => {},
-      rollUp: () => {},
-      historyWork,
-      documents: new Documents(1),
-      replication: undefined,
-      home: undefined,
-      compactFromBytes: unlimited,
-      limits: { maxKeys: unlimited, maxBytes: unlimited, opsPerSecond: unlimited, opsBurst: unlimited },
-      now: Date.now,
+}
+
+function storedAs(state: WorkspaceState): Stored {
+  return { state, checkpoint: NO_CHECKPOINT, unpublished: [], isMarked: false };
+}
+
+/** @param schedule asks for a turn of the commit loop */
+function open(options: StateOptions, schedule: (one: Committer) => void): Workspace {
+  return new Workspace(id, storedAs(new WorkspaceState(options)), {
+    broadcaster: { isHeard: () => true, announce: () => {}, dismiss: () => {} },
+    updated: undefined,
+    deleted: () => {},
+    failed: (error) => {
+      throw error;
     },
-  );
-  const author = { userId: 'alice', scopes: new Set(['write']), claims: {} };
+    schedule,
+    compact: () => {},
+    rollUp: () => {},
+    historyWork,
+    documents: new Documents(1),
+    replication: undefined,
+    home: undefined,
+    compactFromBytes: unlimited,
+    limits: { maxKeys: unlimited, maxBytes: unlimited, opsPerSecond: unlimited, opsBurst: unlimited },
+    now: Date.now,
+  });
+}
+
+function compactionOf(workspace: Workspace, schedule: (one: Committer) => void): Compaction {
+  return new Compaction(id, workspace.state, {
+    source: shard,
+    pack: historyWork.pack,
+    between: (work) => workspace.between(work),
+    schedule,
+    whenPublished: async () => {},
+    now: Date.now,
+  });
+}
+
+const storedManifest = async () => {
+  const manifest = await shard.manifest(id);
+  return manifest && decodeManifest(manifest);
+};
+
+test('a compaction from before an outage does not bring back what was deleted since', async () => {
+  const options = optionsOf('lww');
+  const workspace = open(options, (one) => loop.schedule(one));
   const ops = Array.from({ length: 300 }, (_, n) => {
     const value = 'x'.repeat(1000);
     return { key: `key-${n}`, json: JSON.stringify(value), value, timestamp: undefined };
@@ -136,23 +165,33 @@ test('a compaction from before an outage does not bring back what was deleted si
   // Its parts wait until the workspace has been brought back and deleted.
   const held: Committer[] = [];
   let isHolding = true;
-  const compaction = new Compaction(id, workspace.state, {
-    source: shard,
-    pack: historyWork.pack,
-    schedule: (one) => (isHolding ? held.push(one) : loop.schedule(one)),
-    whenPublished: async () => {},
-    now: Date.now,
-  });
+  const compaction = compactionOf(workspace, (one) => (isHolding ? held.push(one) : loop.schedule(one)));
   const running = compaction.run();
+  await until(async () => held.length === 1);
   const restored = new WorkspaceState(options);
   await restored.read(id, shard);
-  workspace.resume({ state: restored, checkpoint: NO_CHECKPOINT, unpublished: [], isMarked: false });
+  workspace.resume(storedAs(restored));
   expect(workspace.strategy.size.keys).toBe(300);
   expect((await workspace.delete()).ok).toBe(true);
   isHolding = false;
-  expect(held).toHaveLength(1);
   for (const one of held) loop.schedule(one);
   await expect(running).rejects.toThrow(CompactionFailed);
-  const manifest = await shard.manifest(id);
-  expect(manifest && decodeManifest(manifest)).toMatchObject({ epoch: 2, state: { bytes: 0 } });
+  expect(await storedManifest()).toMatchObject({ epoch: 2, state: { bytes: 0 } });
+});
+
+test('a compaction holds nothing that is not durable yet', async () => {
+  const held: Committer[] = [];
+  let isHolding = false;
+  const workspace = open(optionsOf('automerge'), (one) => (isHolding ? held.push(one) : loop.schedule(one)));
+  const change = getLastLocalChange(from({ key: 'value' })) ?? new Uint8Array();
+  const merged = workspace.merge([change], author);
+  isHolding = true; // it has its turn, and cannot write what it has taken in
+  await until(async () => held.length === 1);
+  expect(workspace.strategy.size.keys).toBe(1);
+  const compacted = compactionOf(workspace, (one) => loop.schedule(one)).run();
+  isHolding = false;
+  for (const one of held) loop.schedule(one);
+  expect((await merged).ok).toBe(true);
+  await compacted;
+  expect(await storedManifest()).toMatchObject({ position: 1 });
 });

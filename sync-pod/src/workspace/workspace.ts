@@ -152,6 +152,20 @@ export class Workspace {
     return this.#kept((upkeep) => upkeep.publishCopy(source));
   }
 
+  /** Does this between two steps, when all that is in memory is durable. @throws NotCommittedError, and what it throws */
+  between<T>(work: () => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const tried = async () => {
+        try {
+          resolve(work());
+        } catch (error) {
+          reject(error); // the workspace goes on
+        }
+      };
+      this.#turns.enqueue({ work: tried, refuse: reject });
+    });
+  }
+
   /** Resolves when the stream has the record at this position, and all before; false where that takes too long. */
   whenPublished(position: number): Promise<boolean> {
     return this.#core.replica?.outbox.whenPublished(position, PATIENCE_MS) ?? Promise.resolve(true);

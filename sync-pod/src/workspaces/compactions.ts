@@ -37,6 +37,7 @@ export class Compactions {
       await new Compaction(id, workspace.state, {
         source: shard,
         pack: (...input) => historyWork.pack(...input),
+        between: (work) => workspace.between(work),
         schedule: (one) => (isClosing() ? one.turnFailed() : loop.schedule(one)),
         whenPublished: async (position) => {
           if (!(await workspace.whenPublished(position)))

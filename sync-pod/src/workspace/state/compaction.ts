@@ -20,6 +20,8 @@ const SLICE_MS = 1;
 interface CompactionEdge {
   readonly source: Source;
   readonly pack: HistoryWork['pack'];
+  /** Does this when all that is in memory of the workspace is durable. */
+  readonly between: <T>(work: () => T) => Promise<T>;
   /** Asks for a turn of the commit loop. */
   readonly schedule: (committer: Committer) => void;
   /** Resolves when no other pod lacks a record up to this position. @throws CompactionFailed where that takes too long */
@@ -51,7 +53,7 @@ export class Compaction implements Committer {
     this.#edge = edge;
   }
 
-  /** @throws CompactionFailed, or what reading from the source throws */
+  /** @throws CompactionFailed, NotCommittedError, or what reading from the source throws */
   async run(): Promise<void> {
     try {
       await this.#run();
@@ -64,10 +66,9 @@ export class Compaction implements Committer {
 
   async #run(): Promise<void> {
     const state = this.#state;
-    const { position, strategy, tailWeight, settings, settingsTime, epoch } = state;
-    const heads = strategy.heads();
-    // Both are of this moment, though their chunks are made later.
-    const [opIdChunks, stateChunks] = [state.memory.snapshot(), strategy.snapshot(this.#edge.now())];
+    // A snapshot of what is not in the log yet would say that it is in: after a crash it would not come again, and history lack it.
+    const taken = await this.#edge.between(() => this.#takeSnapshot());
+    const { position, strategy, tailWeight, settings, settingsTime, epoch, heads, opIdChunks, stateChunks } = taken;
     const chunk = (index: number, bytes: Uint8Array): Write => {
       return { kind: 'chunk', workspace: this.#workspace, position, index, bytes };
     };
@@ -95,6 +96,13 @@ export class Compaction implements Committer {
     });
     state.snapshot = manifest;
     state.tailWeight -= tailWeight;
+  }
+
+  /** What there is at this moment, though its chunks are made later. */
+  #takeSnapshot() {
+    const { position, strategy, tailWeight, settings, settingsTime, epoch, memory } = this.#state;
+    const about = { position, strategy, tailWeight, settings, settingsTime, epoch, heads: strategy.heads() };
+    return { ...about, opIdChunks: memory.snapshot(), stateChunks: strategy.snapshot(this.#edge.now()) };
   }
 
   takeTurn(): readonly Write[] | undefined {
