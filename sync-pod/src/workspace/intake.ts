@@ -17,6 +17,7 @@ import {
   STATE_KIND,
 } from './state/envelope.ts';
 import { decodeManifest } from './state/manifest.ts';
+import { Slices } from './state/slices.ts';
 import {
   decodeStoredState,
   opIdChunksOf,
@@ -235,7 +236,9 @@ export class Intake {
       // Not all of its records are there any more.
       absorption.takeState(stateChunksOf(stored), bytes);
     }
+    const slices = new Slices();
     for await (const record of recordsOf(id, stored, this.#edge.historyWork)) {
+      await slices.next(); // those that are in already leave nothing to wait for
       const { state } = this.#target;
       const envelope = decodeEnvelope(record);
       if (envelope.kind === SETTINGS_KIND && envelope.time > state.settingsTime) {
