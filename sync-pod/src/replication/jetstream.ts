@@ -263,9 +263,10 @@ export class JetStream implements Stream {
       const bytes = await inTime(this.#payloadsOf.get(origin)?.get(name), PAYLOAD_TIMEOUT_MS);
       if (bytes !== undefined) return bytes;
     } catch (error) {
-      const unavailable = this.#link.unavailable(error);
-      if (!this.isConnected) throw unavailable;
-      reason = unavailable.message;
+      // Another region may be out of reach while the own stream is not.
+      const problem = origin === this.origin ? this.#link.unavailable(error) : error;
+      if (!this.isConnected) throw this.#link.unavailable(error);
+      reason = problem instanceof Error ? problem.message : String(problem);
     }
     throw new MissingPayloadError(`the object ${name} of the stream of ${origin} cannot be read: ${reason}`);
   }

@@ -1,4 +1,4 @@
-import { StreamUnavailableError } from '../replication/stream.ts';
+import { MissingPayloadError, StreamUnavailableError } from '../replication/stream.ts';
 import { PATIENCE_MS, type ReplicatedCore } from './core.ts';
 import { encodeEnvelope, STATE_KIND } from './state/envelope.ts';
 import type { Source } from './state/source.ts';
@@ -53,7 +53,10 @@ export class Upkeep {
   /** As `Workspace.forgetStream`. */
   async forgetStream(): Promise<void> {
     const { replica, intake } = this.#core;
-    await intake.takeAll();
+    // What could not be had is forgotten, too.
+    await intake.takeAll().catch((error: unknown) => {
+      if (!(error instanceof MissingPayloadError)) throw error;
+    });
     await replica.forget();
     if (this.#core.state.position > 0) replica.lose();
     await this.#commitCheckpoint();

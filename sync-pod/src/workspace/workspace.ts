@@ -114,8 +114,8 @@ export class Workspace {
     const { replica } = this.#core;
     replica?.resume();
     await replica?.inbox.catchUp();
-    if (this.#turns.isDown || (this.#core.replica?.inbox.isEmpty !== false && this.#turns.isAtRest)) return;
-    await this.#turns.quiet();
+    if (this.#turns.isDown) return;
+    if (this.#core.replica?.inbox.isEmpty === false || !this.#turns.isAtRest) await this.#turns.quiet();
     const behind = this.#core.replica?.inbox.behind;
     if (behind !== undefined) throw behind;
   }

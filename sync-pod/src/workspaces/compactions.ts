@@ -5,6 +5,9 @@ import { Compaction, CompactionFailed } from '../workspace/state/compaction.ts';
 import type { Background } from './background.ts';
 import type { Shards } from './shards.ts';
 
+/** For so long a workspace is waited for: others have to be compacted, too. */
+const PATIENCE_MS = 5000;
+
 interface Options {
   /** Where other pods have the workspaces, too. */
   readonly stream: Stream | undefined;
@@ -37,7 +40,7 @@ export class Compactions {
       await new Compaction(id, workspace.state, {
         source: shard,
         pack: (...input) => historyWork.pack(...input),
-        between: (work) => workspace.between(work),
+        between: (work) => inTime(workspace.between(work), `${id} has been busy for too long`),
         schedule: (one) => (isClosing() ? one.turnFailed() : loop.schedule(one)),
         whenPublished: async (position) => {
           if (!(await workspace.whenPublished(position)))
@@ -47,5 +50,18 @@ export class Compactions {
       }).run();
       compacted(id);
     });
+  }
+}
+
+/** @throws CompactionFailed where it takes too long */
+async function inTime<T>(work: Promise<T>, problem: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new CompactionFailed(problem)), PATIENCE_MS);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -1,5 +1,5 @@
 import type { WorkspaceId } from '@etherply/protocol';
-import { type Stream, StreamUnavailableError } from '../replication/stream.ts';
+import { MissingPayloadError, type Stream, StreamUnavailableError } from '../replication/stream.ts';
 import type { SupervisedShard } from '../storage/supervised-shard.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import type { Background } from './background.ts';
@@ -37,7 +37,12 @@ export class Recovery {
     else this.#lost.add(id);
     if (!this.#lost.has(id) || !this.#stream.isConnected) return;
     this.#background.begin(id, 'recovery', async (one) => {
-      await one.recover(this.#shards.of(id).shard);
+      try {
+        await one.recover(this.#shards.of(id).shard);
+      } catch (error) {
+        if (!(error instanceof MissingPayloadError)) throw error;
+        this.#lost.delete(id); // it is looked at again, and must not hold up the others
+      }
       if (!one.isLost) this.#lost.delete(id);
     });
   }

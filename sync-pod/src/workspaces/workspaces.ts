@@ -1,5 +1,5 @@
 import type { WorkspaceId, WorkspaceSettings } from '@etherply/protocol';
-import { StreamUnavailableError } from '../replication/stream.ts';
+import { MissingPayloadError, StreamUnavailableError } from '../replication/stream.ts';
 import type { CommitObserver, Committer } from '../storage/commit-loop.ts';
 import { ShardDownError, type SupervisedShard } from '../storage/supervised-shard.ts';
 import type { HistoryWork } from '../strategy/history.ts';
@@ -339,7 +339,8 @@ export class Workspaces {
       await workspace.catchUp();
     } catch (error) {
       // What is here is served. Where there is nothing nobody can know whether that is all.
-      const isKnown = replication?.ack === 'local' || stored.state.position > 0;
+      const mayBeNew = replication?.ack === 'local' && !(error instanceof MissingPayloadError);
+      const isKnown = mayBeNew || stored.state.position > 0;
       if (isKnown && error instanceof StreamUnavailableError) return workspace;
       workspace.close();
       throw error;
@@ -400,10 +401,12 @@ export class Workspaces {
   #sweep(): void {
     const before = this.#options.now() - this.#options.idleMs;
     for (const [id, { workspace, users, idleSince }] of this.#open) {
-      workspace?.wholes.forget();
-      workspace?.tidy();
-      if (workspace !== undefined) this.replicas?.recover(workspace);
+      // First: what is tidied may be busy with that.
       if (users === 0 && idleSince <= before) this.#evict(id);
+      if (workspace === undefined || this.#open.get(id)?.workspace !== workspace) continue;
+      workspace.wholes.forget();
+      workspace.tidy();
+      this.replicas?.recover(workspace);
     }
     void this.#audit.run();
   }

@@ -242,7 +242,8 @@ describe('what has come in and cannot be taken', () => {
     await one.stream.publish(workspace('w'), { id: 'second', bytes: bytesOf(3) });
     const reading = replica.inbox.catchUp();
     replica.giveBack(new StreamUnavailableError('its content is gone'));
-    await reading;
+    await expect(reading).rejects.toThrow('its content is gone');
+    await replica.inbox.catchUp();
     expect(replica.inbox.first?.message.id).toBe('first');
   });
 });

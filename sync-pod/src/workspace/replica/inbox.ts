@@ -1,6 +1,6 @@
 import type { WorkspaceId } from '@etherply/protocol';
 import type { LiveMessage, Stream, StreamMessage } from '../../replication/stream.ts';
-import { StreamUnavailableError } from '../../replication/stream.ts';
+import { MissingPayloadError, StreamUnavailableError } from '../../replication/stream.ts';
 import type { Mark } from './checkpoint.ts';
 import { merged } from './merged.ts';
 
@@ -155,7 +155,7 @@ export class Inbox {
 
   /** Finds out whether messages are missing of which no later one has told, and catches up where they are. */
   async audit(): Promise<void> {
-    if (this.#reading !== undefined || this.#isClosed) return;
+    if (this.#reading !== undefined || this.#isClosed || this.#lacksPayload) return;
     for (const origin of this.#stream.origins) {
       for await (const message of this.#stream.read(this.#workspace, origin, this.#sequenceOf(origin) + 1)) {
         // It came in since it was asked for: live messages do come, and would show what is missing.
@@ -178,6 +178,8 @@ export class Inbox {
     const mark = this.#frontier.get(message.origin);
     // It has been read already, or `publish` was quicker to say that it is in.
     if (mark !== undefined && message.sequence === mark.sequence && message.id === mark.id) return;
+    // What has to be taken before it is not to be had, and it stands for nothing of that: `catchUp` is called again from time to time.
+    if (this.#lacksPayload && message.rollup === undefined) return;
     // Messages are missing; or it has a number that was given before, and the stream is not what it was.
     if (isCaughtUp) this.#edge.gap();
     this.tryCatchUp();
@@ -188,6 +190,10 @@ export class Inbox {
     this.catchUp().catch((error: unknown) => {
       if (!(error instanceof StreamUnavailableError)) this.#edge.failed(error);
     });
+  }
+
+  get #lacksPayload(): boolean {
+    return this.#behind instanceof MissingPayloadError;
   }
 
   #sequenceOf(origin: string): number {
@@ -247,6 +253,8 @@ export class Inbox {
     const isValid = () => !this.#isClosed && session === this.#edge.session() && rewinds === this.#rewinds;
     await this.#readWhile(isValid);
     const buffered = this.#buffered.splice(0);
+    // What could not be taken is not to be had right away either.
+    if (rewinds !== this.#rewinds && this.#behind !== undefined) throw this.#behind;
     if (!isValid()) {
       this.#isAskedAgain = true;
       return;
@@ -264,9 +272,9 @@ export class Inbox {
     // By number, over all origins: what one region built on what another wrote comes after it.
     const wasSure = this.#isSure;
     const unread = this.#stream.origins.map((origin) => this.#unread(origin, wasSure));
-    this.#isSure = false;
     for await (const one of merged(unread, ({ message }) => message.sequence)) {
       if (!isValid()) return;
+      this.#isSure = false;
       this.#accept(one);
     }
   }

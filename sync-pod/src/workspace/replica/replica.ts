@@ -68,6 +68,8 @@ export class Replica {
   #isLost = false;
   /** It says on disk that the stream may lack something. */
   #isMarked: boolean;
+  /** A rollup that is known has come, and nothing was written since: by what is on disk it would be taken in as a whole. */
+  #isStale = false;
   /** A message on its way that must be the next of its subject. */
   #awaited: { readonly id: string; isIn: boolean } | undefined;
   #wake: (() => void) | undefined;
@@ -128,7 +130,7 @@ export class Replica {
 
   /** What is on disk says less than what is so. */
   get isUntidy(): boolean {
-    return this.#isMarked && this.outbox.isEmpty && !this.#isLost;
+    return (this.#isStale || (this.#isMarked && this.outbox.isEmpty)) && !this.#isLost;
   }
 
   /** What is here is not known to be in the stream: after a crash, too, until `recovered`. */
@@ -172,6 +174,7 @@ export class Replica {
   writes(last: number, publishes: boolean): Write[] {
     const workspace = this.#workspace;
     const marks = this.#isLost ? new Map<string, Mark>() : this.#marks;
+    this.#isStale = false;
     const checkpoint = { marks, published: this.outbox.publishedUpTo(last), tailBytes: this.#tailBytes };
     const writes: Write[] = [{ kind: 'checkpoint', workspace, bytes: encodeCheckpoint(checkpoint) }];
     const isEmpty = !publishes && this.outbox.isEmpty && !this.#isLost;
@@ -231,6 +234,7 @@ export class Replica {
       this.#awaited = undefined;
     }
     if (!awaited.isIn) return false;
+    if (rollup !== undefined) this.#isStale = true;
     if (rollup === 'summary') observer.rolledUp();
     this.#tailBytes = rollup === undefined ? this.#tailBytes + bytes.length : 0;
     return true;
@@ -334,6 +338,7 @@ export class Replica {
 
   #passed({ origin, sequence, id, rollup }: StreamMessage, bytes = 0): void {
     this.#marks.set(origin, { sequence, id });
+    if (rollup !== undefined) this.#isStale = true;
     this.#tailBytes = rollup === undefined ? this.#tailBytes + bytes : 0;
   }
 }
