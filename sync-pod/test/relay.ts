@@ -1,8 +1,13 @@
 import { once } from 'node:events';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 
-/** Has a client be sent what a server sends it. */
+/** Has each be sent what the other one sends. */
 type Pass = (server: Socket, client: Socket) => void;
+
+const passAll: Pass = (server, client) => {
+  server.pipe(client);
+  client.pipe(server);
+};
 
 /** Stands between clients and a server, and may keep them apart. */
 export class Relay {
@@ -11,16 +16,16 @@ export class Relay {
   readonly #pass: Pass;
   #isBlocked = false;
 
-  private constructor(upstreamPort: number, pass: Pass) {
+  private constructor(upstreamPort: () => number, pass: Pass) {
     this.#pass = pass;
     this.#server = createServer((client) => {
       if (this.#isBlocked) client.destroy();
-      else this.#join(client, createConnection(upstreamPort, '127.0.0.1'));
+      else this.#join(client, createConnection(upstreamPort(), '127.0.0.1'));
     });
   }
 
-  /** @param upstreamPort of the server, on loopback */
-  static async start(upstreamPort: number, pass: Pass = (server, client) => server.pipe(client)): Promise<Relay> {
+  /** @param upstreamPort where the server is at the moment, on loopback */
+  static async start(upstreamPort: () => number, pass = passAll): Promise<Relay> {
     const relay = new Relay(upstreamPort, pass);
     relay.#server.listen(0, '127.0.0.1');
     await once(relay.#server, 'listening');
@@ -55,7 +60,6 @@ export class Relay {
   }
 
   #join(client: Socket, server: Socket): void {
-    client.pipe(server);
     this.#pass(server, client);
     for (const [socket, other] of [
       [client, server],

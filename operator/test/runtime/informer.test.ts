@@ -107,7 +107,7 @@ test('what went, came and was replaced while nobody watched is told after a reso
   const namespace = await controlPlane().createNamespace();
   const { client } = controlPlane();
   for (const name of ['gone', 'replaced', 'kept']) await client.create(configMap(namespace, name, {}, WATCHED));
-  const relay = await Relay.start(Number(new URL(controlPlane().server).port));
+  const relay = await Relay.start(() => Number(new URL(controlPlane().server).port));
   ends.push(() => relay.stop());
   const { informer, told, errors } = watching(namespace, {}, KINDS.ConfigMap, through(relay));
   await informer.synced;

@@ -17,7 +17,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   for (const client of clients.splice(0)) client.stop();
-  wire.close();
+  await wire.close();
   await pod.stop();
 });
 

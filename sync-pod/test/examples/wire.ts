@@ -1,52 +1,40 @@
-import { once } from 'node:events';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { Relay } from '../relay.ts';
 
 /** A wire between a client and a pod, that can be made to lose what one of them sends. */
 export class Wire {
-  readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
+  readonly #relay: Relay;
   /** Whose bytes are lost. */
   loses: 'nothing' | 'requests' | 'answers' = 'nothing';
   /** Bytes that were lost since the wire was made. */
   lost = 0;
 
-  private constructor(podPort: () => number) {
-    this.#server = createServer((client) => {
-      const pod = connect(podPort(), '127.0.0.1');
-      this.#pass(client, pod, 'requests');
-      this.#pass(pod, client, 'answers');
-    });
+  private constructor(relay: Relay) {
+    this.#relay = relay;
   }
 
   /** @param podPort where the pod is at the moment */
   static async open(podPort: () => number): Promise<Wire> {
-    const wire = new Wire(podPort);
-    wire.#server.listen(0, '127.0.0.1');
-    await once(wire.#server, 'listening');
+    const relay = await Relay.start(podPort, (pod, client) => {
+      wire.#pass(client, pod, 'requests');
+      wire.#pass(pod, client, 'answers');
+    });
+    const wire = new Wire(relay); // before anybody knows its port
     return wire;
   }
 
   get url(): string {
-    const address = this.#server.address();
-    if (address === null || typeof address === 'string') throw new Error('the wire has no port');
-    return `ws://127.0.0.1:${address.port}`;
+    return `ws://127.0.0.1:${this.#relay.port}`;
   }
 
-  close(): void {
-    for (const socket of this.#sockets) socket.destroy();
-    this.#server.close();
+  close(): Promise<void> {
+    return this.#relay.stop();
   }
 
   #pass(from: Socket, to: Socket, what: 'requests' | 'answers'): void {
-    this.#sockets.add(from);
     from.on('data', (chunk) => {
       if (this.loses === what) this.lost += chunk.byteLength;
       else to.write(chunk);
-    });
-    from.on('error', () => undefined); // `close` follows
-    from.on('close', () => {
-      this.#sockets.delete(from);
-      to.destroy();
     });
   }
 }

@@ -23,8 +23,11 @@ export class NatsProxy {
    * @param fate asked for each message; without, bytes pass as they are: servers compress what they say to each other
    */
   static async start(upstream: string, fate?: () => Fate): Promise<NatsProxy> {
-    if (fate === undefined) return new NatsProxy(await Relay.start(Number(upstream)));
-    const relay = await Relay.start(Number(upstream), (nats, pod) => proxy.#mistreat(pod, nats, fate));
+    if (fate === undefined) return new NatsProxy(await Relay.start(() => Number(upstream)));
+    const relay = await Relay.start(
+      () => Number(upstream),
+      (nats, pod) => proxy.#mistreat(pod, nats, fate),
+    );
     const proxy = new NatsProxy(relay); // before anybody knows its port
     return proxy;
   }
@@ -60,6 +63,7 @@ export class NatsProxy {
   #mistreat(pod: Socket, nats: Socket, fateOfNext: () => Fate): void {
     const parser = new ProtocolParser();
     let late: Buffer | undefined;
+    pod.pipe(nats);
     nats.on('data', (bytes) => {
       for (const { isMessage, isLive, frame } of parser.take(bytes)) {
         if (isMessage && this.#mayPass === 0) return this.block();
