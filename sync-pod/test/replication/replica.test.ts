@@ -25,6 +25,15 @@ async function open(): Promise<Replica> {
   return replicaOn(one);
 }
 
+/** A stream that keeps what comes, with these messages of the workspace. */
+async function keep(...ids: string[]): Promise<void> {
+  nats = await NatsServer.start();
+  one = await TestStream.open(nats.url);
+  for (const id of ids) await put(id);
+}
+
+const put = (id: string, rollup?: 'summary') => one.stream.publish(workspace('w'), { id, bytes: bytesOf(3), rollup });
+
 function replicaOn({ stream }: TestStream, checkpoint: Checkpoint = NO_CHECKPOINT): Replica {
   comparison = new StreamComparison();
   const ignore = () => undefined;
@@ -149,9 +158,7 @@ describe('another stream, in which another message has the number of the last on
 describe('a summary of messages that have been taken in', () => {
   /** A pod that has the first of these messages. */
   async function meet(...ids: string[]): Promise<Replica> {
-    nats = await NatsServer.start();
-    one = await TestStream.open(nats.url);
-    for (const id of ids) await one.stream.publish(workspace('w'), { id, bytes: bytesOf(3) });
+    await keep(...ids);
     return withFirst();
   }
 
@@ -216,30 +223,23 @@ describe('a summary of messages that have been taken in', () => {
 
 describe('what has come in and cannot be taken', () => {
   test('is read again, and what stands for it by then', async () => {
-    nats = await NatsServer.start();
-    one = await TestStream.open(nats.url);
+    await keep('first', 'second');
     const replica = replicaOn(one);
-    const publishing = (id: string, rollup?: 'summary') =>
-      one.stream.publish(workspace('w'), { id, bytes: bytesOf(3), rollup });
-    await publishing('first');
-    await publishing('second');
     await replica.inbox.catchUp();
     replica.giveBack(new StreamUnavailableError('its content is gone'));
     expect(replica.inbox.isEmpty).toBe(true);
     expect(replica.inbox.behind).toMatchObject({ message: 'its content is gone' });
-    await publishing('summary', 'summary');
+    await put('summary', 'summary');
     await replica.inbox.catchUp();
     expect(replica.inbox.first?.message.id).toBe('summary');
     expect(replica.inbox.behind).toBeUndefined();
   });
 
   test('is read again where it is given back while more is read', async () => {
-    nats = await NatsServer.start();
-    one = await TestStream.open(nats.url);
+    await keep('first');
     const replica = replicaOn(one);
-    await one.stream.publish(workspace('w'), { id: 'first', bytes: bytesOf(3) });
     await replica.inbox.catchUp();
-    await one.stream.publish(workspace('w'), { id: 'second', bytes: bytesOf(3) });
+    await put('second');
     const reading = replica.inbox.catchUp();
     replica.giveBack(new StreamUnavailableError('its content is gone'));
     await expect(reading).rejects.toThrow('its content is gone');
@@ -250,11 +250,10 @@ describe('what has come in and cannot be taken', () => {
 
 describe('a workspace that is closed', () => {
   async function closing(): Promise<Replica> {
-    nats = await NatsServer.start();
-    one = await TestStream.open(nats.url);
+    await keep();
     const replica = replicaOn(one);
     await replica.inbox.catchUp();
-    await one.stream.publish(workspace('w'), { id: 'first', bytes: bytesOf(3) });
+    await put('first');
     return replica;
   }
 

@@ -1,7 +1,8 @@
 import { type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { Objm } from '@nats-io/obj';
-import { connect, headers, type NatsConnection, TimeoutError } from '@nats-io/transport-node';
+import { connect, type NatsConnection, TimeoutError } from '@nats-io/transport-node';
 import type { Predecessor } from '../../src/replication/stream.ts';
+import { headersOf } from '../../src/replication/stream-message.ts';
 
 /** What a stream holds, as an administrator sees it. */
 export class StreamView {
@@ -53,12 +54,10 @@ export class StreamView {
     workspace: string,
     { id, after }: { readonly id: string; readonly after: Predecessor },
   ): Promise<void> {
-    const hdrs = headers();
-    hdrs.set('EtherPly-Rollup', 'summary');
-    hdrs.set('EtherPly-After', after.id);
-    if (after.sequence !== undefined) hdrs.set('EtherPly-After-Sequence', `${after.sequence}`);
+    const bytes = Buffer.from('a summary');
+    const hdrs = headersOf({ id, bytes, rollup: 'summary', after }, undefined, false);
     const subject = `${this.#cluster}.ops.${workspace}.${workspace}`;
-    await jetstream(this.#connection).publish(subject, 'a summary', { msgID: id, headers: hdrs });
+    await jetstream(this.#connection).publish(subject, bytes, { msgID: id, headers: hdrs });
   }
 
   async deleteConsumer(name: string): Promise<void> {
