@@ -2,9 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SignJWT } from 'jose';
-
-/** Where the watcher looks without being told. */
-const DEFAULT_PORT = 8080;
+import { WATCHED_URL } from './watched-url.ts';
 
 /** The secret of development mode: made on the first run and kept in the data directory, readable by its owner alone. */
 export async function developmentSecret(dataDir: string): Promise<string> {
@@ -31,7 +29,8 @@ export function developmentToken(secret: string): Promise<string> {
 /** What `make run` says: how to try it. */
 export async function welcome(secret: string, port: number): Promise<string> {
   const token = await developmentToken(secret);
-  const url = port === DEFAULT_PORT ? '' : `URL=ws://127.0.0.1:${port} `;
+  const url = `ws://127.0.0.1:${port}`;
+  const setting = url === WATCHED_URL ? '' : `URL=${url} `;
   return `
 EtherPly runs on http://127.0.0.1:${port} in development mode: its secret was made on this machine.
 
@@ -39,7 +38,7 @@ This token may do everything, for 30 days. In two other terminals, set it first:
 
   export TOKEN=${token}
 
-  1. watch a workspace:   ${url}npm run --silent watch -- demo
+  1. watch a workspace:   ${setting}npm run --silent watch -- demo
   2. write to it:         curl -s -H "Authorization: Bearer $TOKEN" http://127.0.0.1:${port}/v1/workspaces/demo/ops \\
                             -d '{"key":"greeting","value":"hello"}'
 

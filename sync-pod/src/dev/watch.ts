@@ -1,8 +1,9 @@
 import { WebSocket } from 'ws';
+import { WATCHED_URL } from './watched-url.ts';
 
 // Prints every frame of a workspace: what a developer looks at while trying EtherPly.
 const [workspace] = process.argv.slice(2);
-const { TOKEN, URL: url = 'ws://127.0.0.1:8080' } = process.env;
+const { TOKEN, URL: url = WATCHED_URL } = process.env;
 if (workspace === undefined || workspace.startsWith('-') || TOKEN === undefined) {
   process.stderr.write('usage: TOKEN=<jwt> [URL=ws://host:port] npm run --silent watch -- <workspace>\n');
   process.exit(workspace === '--help' ? 0 : 2);
