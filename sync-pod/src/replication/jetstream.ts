@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { WorkspaceId } from '@etherply/protocol';
 import { liveSubjectOf, subjectOf } from '@etherply/stream';
 import { JetStreamApiError, type JetStreamPublishOptions, type StoredMsg } from '@nats-io/jetstream';
-import type { MsgHdrs } from '@nats-io/transport-node';
+import { deadline, type MsgHdrs } from '@nats-io/transport-node';
 import type { NatsClient } from './nats-client.ts';
 import { PayloadStore } from './payload-store.ts';
 import type { PodConsumer } from './pod-consumer.ts';
@@ -260,12 +260,14 @@ export class JetStream implements Stream {
     try {
       this.#link.use();
       // What is lost on the way to another region is not asked for again by itself.
-      const bytes = await inTime(this.#payloadsOf.get(origin)?.get(name), PAYLOAD_TIMEOUT_MS);
+      const fetched = this.#payloadsOf.get(origin)?.get(name);
+      const bytes = fetched && (await deadline(fetched, PAYLOAD_TIMEOUT_MS));
       if (bytes !== undefined) return bytes;
     } catch (error) {
       // Another region may be out of reach while the own stream is not.
-      const problem = origin === this.origin ? this.#link.unavailable(error) : error;
-      if (!this.isConnected) throw this.#link.unavailable(error);
+      const isForeign = origin !== this.origin && this.isConnected;
+      const problem = isForeign ? error : this.#link.unavailable(error);
+      if (!this.isConnected) throw problem;
       reason = problem instanceof Error ? problem.message : String(problem);
     }
     throw new MissingPayloadError(`the object ${name} of the stream of ${origin} cannot be read: ${reason}`);
@@ -279,16 +281,4 @@ function isWrongSequence(error: unknown): error is JetStreamApiError {
 /** A limit of the stream, or of what is around it, would be exceeded. */
 function isFull(error: unknown): boolean {
   return error instanceof JetStreamApiError && error.code === STORE_FAILED;
-}
-
-async function inTime<T>(work: Promise<T> | undefined, ms: number): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`it took longer than ${ms} ms`)), ms);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

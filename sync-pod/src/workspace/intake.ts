@@ -56,8 +56,8 @@ export class Intake {
   readonly #target: Target;
   readonly #replica: Replica;
   readonly #edge: Edge;
-  /** What was told of last. */
-  #missing: MissingPayloadError | undefined;
+  /** What was told of last that is not to be had. */
+  #missing = '';
 
   constructor(target: Target, replica: Replica, edge: Edge) {
     this.#target = target;
@@ -111,8 +111,10 @@ export class Intake {
     try {
       return await message.content();
     } catch (error) {
-      if (error instanceof MissingPayloadError && error.message !== this.#missing?.message) this.#edge.failed(error);
-      if (error instanceof MissingPayloadError) this.#missing = error;
+      if (error instanceof MissingPayloadError && error.message !== this.#missing) {
+        this.#missing = error.message;
+        this.#edge.failed(error);
+      }
       if (error instanceof StreamUnavailableError) this.#replica.giveBack(error);
       throw error;
     }

@@ -1,11 +1,17 @@
 import { Encoder } from 'cbor-x';
 import { z } from 'zod';
+import type { Predecessor } from '../../replication/stream.ts';
 
 /** The last message of an origin that a workspace has taken in, with all before it. */
 export interface Mark {
   readonly sequence: number;
   /** What it was published under: after a loss the stream gives the same number to another message. */
   readonly id: string;
+}
+
+/** Whether both are the same message of the same stream, or none. */
+export function isSame(one: Predecessor | undefined, other: Predecessor | undefined): boolean {
+  return one?.sequence === other?.sequence && one?.id === other?.id;
 }
 
 /** How far a workspace and the stream know of each other. */

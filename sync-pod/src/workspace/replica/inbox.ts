@@ -1,7 +1,7 @@
 import type { WorkspaceId } from '@etherply/protocol';
 import type { LiveMessage, Stream, StreamMessage } from '../../replication/stream.ts';
 import { MissingPayloadError, StreamUnavailableError } from '../../replication/stream.ts';
-import type { Mark } from './checkpoint.ts';
+import { isSame, type Mark } from './checkpoint.ts';
 import { merged } from './merged.ts';
 
 /** A message in its place: everything before it, of its origin, has been handed over. */
@@ -52,8 +52,6 @@ export class Inbox {
   #reading: Promise<void> | undefined;
   #isAskedAgain = false;
   #behind: StreamUnavailableError | undefined;
-  /** How often what was handed over was given back. */
-  #rewinds = 0;
   /** All before the frontier is known to have come; not where it was read, and that has not come to the end. */
   #isSure = false;
   #isClosed = false;
@@ -128,7 +126,6 @@ export class Inbox {
    * @param reason why it could not be
    */
   rewind(marks: ReadonlyMap<string, Mark>, reason: StreamUnavailableError): void {
-    this.#rewinds += 1;
     this.#queue = [];
     this.#frontier.clear();
     for (const [origin, mark] of marks) this.#frontier.set(origin, mark);
@@ -175,9 +172,8 @@ export class Inbox {
     // Its number may follow the last one by chance.
     const { isCaughtUp } = this;
     if (isCaughtUp && this.#accepts(message)) return;
-    const mark = this.#frontier.get(message.origin);
     // It has been read already, or `publish` was quicker to say that it is in.
-    if (mark !== undefined && message.sequence === mark.sequence && message.id === mark.id) return;
+    if (isSame(message, this.#frontier.get(message.origin))) return;
     // What has to be taken before it is not to be had, and it stands for nothing of that: `catchUp` is called again from time to time.
     if (this.#lacksPayload && message.rollup === undefined) return;
     // Messages are missing; or it has a number that was given before, and the stream is not what it was.
@@ -249,12 +245,12 @@ export class Inbox {
   }
 
   async #readOnce(): Promise<void> {
-    const [session, rewinds] = [this.#edge.session(), this.#rewinds];
-    const isValid = () => !this.#isClosed && session === this.#edge.session() && rewinds === this.#rewinds;
+    const [session, before] = [this.#edge.session(), this.#behind];
+    const isValid = () => !this.#isClosed && session === this.#edge.session() && this.#behind === before;
     await this.#readWhile(isValid);
     const buffered = this.#buffered.splice(0);
-    // What could not be taken is not to be had right away either.
-    if (rewinds !== this.#rewinds && this.#behind !== undefined) throw this.#behind;
+    // Something was given back meanwhile: what could not be taken is not to be had right away either.
+    if (this.#behind !== undefined && this.#behind !== before) throw this.#behind;
     if (!isValid()) {
       this.#isAskedAgain = true;
       return;
@@ -304,11 +300,11 @@ export class Inbox {
     for await (const message of this.#stream.read(this.#workspace, origin, mark?.sequence ?? 1)) {
       let isDoubtful = false;
       if (isFirst && mark !== undefined) {
-        const isSame = message.sequence === mark.sequence && message.id === mark.id;
+        const isMarked = isSame(message, mark);
         const isBeyond = message.sequence > mark.sequence && message.rollup !== undefined;
-        if (!isSame && !isBeyond) break;
+        if (!isMarked && !isBeyond) break;
         isFirst = false;
-        if (isSame) continue;
+        if (isMarked) continue;
         // Another region's pods find out by themselves.
         isDoubtful = origin === this.#stream.origin && !this.#follows(message, mark);
       }

@@ -9,7 +9,7 @@ import {
   WrongSequenceError,
 } from '../../replication/stream.ts';
 import type { LogEntry, Write } from '../../storage/shard.ts';
-import { type Checkpoint, encodeCheckpoint, type Mark } from './checkpoint.ts';
+import { type Checkpoint, encodeCheckpoint, isSame, type Mark } from './checkpoint.ts';
 import { type Arrival, Inbox } from './inbox.ts';
 import { messageId } from './message-id.ts';
 import { Outbox } from './outbox.ts';
@@ -302,8 +302,7 @@ export class Replica {
     const { stream } = this.#replication;
     if (stream.forgets || expected === undefined || this.inbox.isCaughtUp) return true;
     await this.inbox.catchUp();
-    const last = this.inbox.lastOf(stream.origin);
-    return this.inbox.isEmpty && last?.id === after?.id && last?.sequence === after?.sequence;
+    return this.inbox.isEmpty && isSame(this.inbox.lastOf(stream.origin), after);
   }
 
   async #retrying<T>(work: () => Promise<T>, patienceMs: number, isHopeless: () => boolean): Promise<T> {
