@@ -30,7 +30,11 @@ afterAll(async () => {
   await nats.stop();
 });
 
-const shared = sharedOperator({ ETHERPLY_RESYNC_SECONDS: '1' });
+const shared = sharedOperator(
+  { ETHERPLY_RESYNC_SECONDS: '1' },
+  // Nothing here serves metrics of pods: it would say so, and the cluster with autoscaling be well only until it did.
+  { controllerManagerFlags: ['--controllers=*,-horizontal-pod-autoscaler-controller'] },
+);
 
 beforeAll(async () => {
   nats = await NatsServer.start();

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll } from '@jest/globals';
 import { RELEASE_NAMESPACE } from '../chart/commands.ts';
-import type { ControlPlane } from '../control-plane/control-plane.ts';
+import type { ControlPlane, ControlPlaneOptions } from '../control-plane/control-plane.ts';
 import { sharedControlPlane } from '../control-plane/shared.ts';
 import { installChart } from './installation.ts';
 import { OperatorProcess } from './operator-process.ts';
@@ -11,8 +11,11 @@ interface Shared {
 }
 
 /** One control plane with one operator for all tests of a file. @returns how a test gets them */
-export function sharedOperator(env: Readonly<Record<string, string>> = {}): () => Shared {
-  const controlPlane = sharedControlPlane();
+export function sharedOperator(
+  env: Readonly<Record<string, string>> = {},
+  options: ControlPlaneOptions = {},
+): () => Shared {
+  const controlPlane = sharedControlPlane(options);
   let operator: OperatorProcess | undefined;
   beforeAll(async () => {
     const kubeconfig = await installChart(controlPlane());
