@@ -35,7 +35,7 @@ export class ServerProcess {
   static start(name: string, command: string, args: readonly string[]): ServerProcess {
     // Linux ends it with its parent; elsewhere it stays when a test's process is killed.
     const [program = command, ...rest] =
-      process.platform === 'linux' ? ['setpriv', '--pdeathsig', 'KILL', '--', command, ...args] : [command, ...args];
+      process.platform === 'linux' ? [...endedWith(process.pid), command, ...args] : [command, ...args];
     return new ServerProcess(name, spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'] }));
   }
 
@@ -70,4 +70,9 @@ export class ServerProcess {
   resume(): void {
     this.#child.kill('SIGCONT');
   }
+}
+
+/** Starts what follows as a command that ends with its parent, also where that is gone before Linux knows of the wish. */
+function endedWith(parent: number): readonly string[] {
+  return ['setpriv', '--pdeathsig', 'KILL', '--', 'sh', '-c', '[ "$PPID" = "$0" ] && exec "$@"', String(parent)];
 }
