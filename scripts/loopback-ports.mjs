@@ -2,8 +2,13 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { SetupError } from './setup-error.mjs';
 
-/** Below those that systems give to outgoing connections, one of which could come before whoever is to listen. */
-const [FIRST, LAST] = [12_000, 32_000];
+/**
+ * Below those that systems give to outgoing connections, one of which could come before whoever is to listen.
+ * Processes that choose at the same time choose from different ones, as far as there are: nobody listens on a port until
+ * whom it is for has started, either.
+ */
+const [COUNT, PROCESSES] = [1000, 20];
+const FIRST = 12_000 + (process.pid % PROCESSES) * COUNT;
 
 /** @type {Set<number>} */
 const given = new Set();
@@ -27,7 +32,7 @@ export async function loopbackPorts(wanted) {
 
 async function listenAnywhere() {
   for (;;) {
-    const port = FIRST + Math.floor(Math.random() * (LAST - FIRST));
+    const port = FIRST + Math.floor(Math.random() * COUNT);
     if (given.has(port)) continue;
     given.add(port);
     const server = await listen(port).catch(() => undefined); // somebody else has it

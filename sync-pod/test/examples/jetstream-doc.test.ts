@@ -107,7 +107,7 @@ test('with just the documented rights, pods of one server do all they do', async
   }
   // With another duplicate window, so that the stream is changed.
   await expectLarge(await pod({ ...env, ETHERPLY_STREAM_DUPLICATE_SECONDS: '60' }));
-}, 60_000);
+}, 180_000);
 
 test('with the rights documented for it, pods keep full copies', async () => {
   const lists = [...documented('interest: in permissions').matchAll(/allow: \[([^\]]*)\]/g)].map(
@@ -134,7 +134,7 @@ test('with the rights documented for it, pods keep full copies', async () => {
   await until(async () => (await fetch(second.url('/readyz'))).status === 200);
   await expectLarge(second);
   await expectLarge(await pod(env));
-}, 60_000);
+}, 180_000);
 
 test('three servers as documented hold three replicas', async () => {
   const routePorts = [await freePort(), await freePort(), await freePort()];
@@ -151,7 +151,7 @@ test('three servers as documented hold three replicas', async () => {
   const urls = servers.map(({ url }) => url);
   const { cluster } = await ask(urls, (manager) => manager.streams.info('etherply'));
   expect(cluster?.replicas).toHaveLength(2); // besides the leader
-}, 60_000);
+}, 180_000);
 
 /** The rights in one region, by what is documented for west. */
 function rightsIn(here: string, there: string): string {
@@ -178,6 +178,12 @@ test('two regions as documented share workspaces, and one gives the order', asyn
   await (await west.connect('back')).set('from', 'west');
   await until(async () => (await east.read('back')).data.from === 'west');
   await west.configure('ordered', { strategy: 'server-auth' });
+  // East has said that they hold; west opens the workspace with what has come to it.
+  await until(async () => {
+    const { body } = await west.request('GET', '/v1/workspaces/ordered/settings');
+    expect(body).toMatchObject({ strategy: 'server-auth' });
+    return true;
+  });
   await (await west.connect('ordered')).set('by', 'west');
   expect((await east.read('ordered')).data).toEqual({ by: 'west' });
-}, 60_000);
+}, 180_000);

@@ -12,7 +12,7 @@ let wire: Wire;
 const clients: PythonClient[] = [];
 
 beforeEach(async () => {
-  pod = await Pod.start({ env: { SHUTDOWN_TIMEOUT_SECONDS: '2' } });
+  pod = await Pod.start({ env: { SHUTDOWN_TIMEOUT_SECONDS: '10' } });
   wire = await Wire.open(() => pod.port);
 });
 afterEach(async () => {

@@ -12,6 +12,8 @@ const vite = await createServer({
 });
 const { connect, noteOf } = await vite.ssrLoadModule('/src/note.ts');
 const repo = connect(pod, token);
+// Without a pod it finds no note.
+await new Promise((resolve) => repo.networkSubsystem.once('peer', resolve));
 const note = await repo.find(noteOf(repo, fragment));
 note.on('change', ({ doc }) => console.log(doc.text));
 console.log(note.url);

@@ -19,7 +19,7 @@ afterEach(async () => {
 });
 
 test('clients of a pod that is drained, or ended, while they type have everything when it serves again', async () => {
-  const env = { ETHERPLY_REPO_SYNC: 'true', ETHERPLY_CONTROL_TOKEN: CONTROL_TOKEN, SHUTDOWN_TIMEOUT_SECONDS: '2' };
+  const env = { ETHERPLY_REPO_SYNC: 'true', ETHERPLY_CONTROL_TOKEN: CONTROL_TOKEN, SHUTDOWN_TIMEOUT_SECONDS: '20' };
   cluster = await Cluster.start({ pods: 0, env });
   for (const port of [await freePort(), await freePort()]) await cluster.add({ PORT: port });
   const drained = cluster.pod(0);

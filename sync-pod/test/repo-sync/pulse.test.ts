@@ -1,8 +1,14 @@
-import { describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { Pulse } from '../../src/repo-sync/pulse.ts';
-import { until } from '../pod.ts';
 
 const INTERVAL_MS = 40;
+
+beforeEach(() => {
+  jest.useFakeTimers();
+});
+afterEach(() => {
+  jest.useRealTimers();
+});
 
 function begin(): { pulse: Pulse; beats: number[]; interval: { ms: number } } {
   const beats: number[] = [];
@@ -12,28 +18,29 @@ function begin(): { pulse: Pulse; beats: number[]; interval: { ms: number } } {
 }
 
 describe('a pulse', () => {
-  test('beats at once where the last time is long ago, and otherwise once for all that ask meanwhile', async () => {
+  test('beats at once where the last time is long ago, and otherwise once for all that ask meanwhile', () => {
     const { pulse, beats, interval } = begin();
     pulse.beat();
     expect(beats).toHaveLength(1);
     for (let n = 0; n < 100; n += 1) pulse.beat();
+    jest.advanceTimersByTime(INTERVAL_MS - 1);
     expect(beats).toHaveLength(1);
-    await until(async () => beats.length === 2);
-    const [first = 0, second = 0] = beats;
-    expect(second - first).toBeGreaterThan(INTERVAL_MS / 2);
+    jest.advanceTimersByTime(1);
+    expect(beats).toHaveLength(2);
     interval.ms = 0;
     pulse.beat();
     expect(beats).toHaveLength(3);
   });
 
-  test('beats no more once it is stopped', async () => {
+  test('beats no more once it is stopped', () => {
     const [stopped, other] = [begin(), begin()];
     for (const { pulse } of [stopped, other]) {
       pulse.beat();
       pulse.beat();
     }
     stopped.pulse.stop();
-    await until(async () => other.beats.length === 2);
+    jest.advanceTimersByTime(INTERVAL_MS);
+    expect(other.beats).toHaveLength(2);
     expect(stopped.beats).toHaveLength(1);
   });
 });

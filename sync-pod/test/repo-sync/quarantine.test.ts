@@ -163,6 +163,7 @@ describe('a document that cannot be loaded is quarantined', () => {
     client.sync(document, bringing([poison()], []));
     expect(await json.closed()).toBe(1012);
     for (const one of cluster.pods) {
+      await until(async () => (await one.request('GET', `/v1/workspaces/${document}`)).status === 503);
       await expectQuarantined(one, document);
       await expectServes(one);
     }

@@ -242,7 +242,7 @@ describe('what clients tell of other storages', () => {
       [...Array(10)].map((__, n) => [`s${n}`, { heads: [...Array(50)].map(() => head), timestamp: 1 }]),
     );
     const message = { type: 'remote-heads-changed', senderId: 'raw', targetId: 'pod', documentId: newId(), newHeads };
-    for (let n = 0; n < 2; n += 1) client.send(message);
+    for (let n = 0; n < 10; n += 1) client.send(message);
     expect(await client.closed()).toBe(4429);
   });
 });

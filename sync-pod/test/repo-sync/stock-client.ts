@@ -15,11 +15,15 @@ interface ClientOptions {
   readonly gossips?: boolean;
 }
 
-/** In Node it throws errors where nobody can catch them: of a socket that it has given up, and others; it tries again all the same. */
+/**
+ * In Node it throws errors where nobody can catch them: of a socket that it has given up, and others; it tries again all the same.
+ * A socket that has yet to connect when it tries again, it leaves open, and takes another one.
+ */
 class QuietAdapter extends WebSocketClientAdapter {
   override onError = () => {};
 
   override connect(...identity: Parameters<WebSocketClientAdapter['connect']>): void {
+    if (this.socket?.readyState === WebSocket.CONNECTING) return;
     super.connect(...identity);
     if (this.socket instanceof WebSocket) this.socket.on('error', () => {});
   }
@@ -44,7 +48,8 @@ export class StockClient {
     const { claims, path = '/v1/repo' } = options;
     const url = `${pod.url(path).replace('http', 'ws')}?token=${await token(claims)}`;
     const client = new StockClient(url, options);
-    await client.repo.networkSubsystem.whenReady();
+    // It calls itself ready after a second also without, and finds no document then.
+    await until(async () => client.repo.peers.length > 0);
     return client;
   }
 

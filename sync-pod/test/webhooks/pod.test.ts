@@ -22,12 +22,13 @@ test('a receiver is told who comes and goes and what is written', async () => {
   await client.take('ack');
   client.close();
   const ofType = (type: string) => receiver.requests.map(({ event }) => event).filter((event) => event.type === type);
-  await until(async () => ofType('client.disconnected').length === 1 && ofType('doc.updated').length > 0);
+  const toldOps = () => ofType('doc.updated').reduce((sum, { data }) => sum + (data.ops ?? 0), 0);
+  // As one event, or as two, where a second was between them.
+  await until(async () => ofType('client.disconnected').length === 1 && toldOps() >= 2);
   expect(ofType('client.connected')).toMatchObject([{ workspace_id: 'hooked', data: { user_id: 'zoë' } }]);
-  const updates = ofType('doc.updated');
   // Deleting what is not there changed nothing.
-  expect(updates.reduce((sum, { data }) => sum + (data.ops ?? 0), 0)).toBe(2);
-  expect(updates.at(-1)?.data).toMatchObject({ heads: acks[1]?.heads, user_ids: ['zoë'] });
+  expect(toldOps()).toBe(2);
+  expect(ofType('doc.updated').at(-1)?.data).toMatchObject({ heads: acks[1]?.heads, user_ids: ['zoë'] });
   expect(await pod.metric('etherply_webhooks_total{type="client.connected",outcome="delivered"}')).toBe(1);
 });
 
@@ -43,5 +44,5 @@ test.each([
   for (const client of clients) for (let acked = 0; acked < 20; ) acked += (await client.take('ack')).count;
   expect(await pod.metric('etherply_webhooks_queued')).toBeLessThanOrEqual(10);
   expect(await pod.metric('etherply_webhooks_total{type="client.connected",outcome="dropped"}')).toBeGreaterThan(0);
-  expect(receiver.requests.length).toBeGreaterThan(0);
+  await until(async () => receiver.requests.length > 0);
 });

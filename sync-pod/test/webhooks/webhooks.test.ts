@@ -191,7 +191,7 @@ test('an attempt that takes too long is ended, and others proceed', async () => 
   await sender.idle();
   expect(sender.count('delivered')).toBe(20);
   expect(sender.told[0]).toBe('retried client.connected timeout');
-  expect(sender.told.at(-1)).toBe('failed client.connected timeout');
+  expect(sender.count('failed client.connected timeout')).toBe(1);
 });
 
 test('events that wait for a retry take no place from others', async () => {
@@ -261,7 +261,7 @@ test('an answer without an end is read up to a bound', async () => {
 
 test('an answer whose body never comes ends with the attempt, and counts by its status', async () => {
   receiver = await Receiver.start((response) => response.writeHead(200).flushHeaders());
-  sender = new Sender(receiver.url, { concurrency: 1, timeoutMs: 300 });
+  sender = new Sender(receiver.url, { concurrency: 1, timeoutMs: 2000 });
   sender.connect();
   sender.connect();
   await sender.idle();
