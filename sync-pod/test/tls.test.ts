@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { generate } from 'selfsigned';
+import { Certificate } from '../src/http/certificate.ts';
 import { freePort, Pod, TestClient, token, until } from './pod.ts';
 
 let pod: Pod | undefined;
@@ -78,6 +79,15 @@ test('a new certificate is served without a restart; those connected stay, and h
   await early.set('from', 'early');
   expect(await late.take('op')).toMatchObject({ payload: { value: 'early' } });
   expect(late.frames.filter(({ type }) => type === 'op')).toEqual([]);
+});
+
+test('a certificate that is replaced while the pod starts is found', async () => {
+  await issue('first.test');
+  const files = { certFile: join(directory, 'current', 'tls.crt'), keyFile: join(directory, 'current', 'tls.key') };
+  const certificate = await Certificate.load(files);
+  await issue('second.test');
+  await new Promise<void>((resolve, reject) => certificate.watch(async () => resolve(), reject));
+  certificate.unwatch();
 });
 
 test.each(['nonsense', ''])(

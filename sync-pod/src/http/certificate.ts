@@ -1,5 +1,4 @@
-import { unwatchFile, watchFile } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 
 /** How often the files are looked at, in milliseconds. A mounted secret changes by a link, which only looking finds. */
@@ -19,39 +18,61 @@ interface Files {
 export class Certificate implements Files {
   readonly certFile: string;
   readonly keyFile: string;
+  #version: string;
   #content: string;
+  #timer: NodeJS.Timeout | undefined;
   /** One look after the other. */
   #looking: Promise<void> = Promise.resolve();
 
-  private constructor({ certFile, keyFile }: Files, content: string) {
+  private constructor({ certFile, keyFile }: Files, version: string, content: string) {
     this.certFile = certFile;
     this.keyFile = keyFile;
+    this.#version = version;
     this.#content = content;
   }
 
   /** @throws CertificateError */
   static async load(files: Files): Promise<Certificate> {
-    return new Certificate(files, await readPair(files));
+    // In this order: what is replaced in between is found by the next look.
+    const version = await versionOf(files);
+    return new Certificate(files, version, await readPair(files));
   }
 
-  /** Calls `changed` when the files hold another certificate with its key; where they do not, or it fails, `broken` says why. */
+  /**
+   * Calls `changed` when the files hold another certificate with its key than those that were loaded; where they do not, or it
+   * fails, `broken` says why.
+   */
   watch(changed: () => Promise<void>, broken: (error: unknown) => void): void {
     const look = async () => {
+      const version = await versionOf(this);
+      if (version === this.#version) return;
+      this.#version = version;
       const content = await readPair(this);
       if (content === this.#content) return;
       await changed();
       this.#content = content;
     };
-    for (const file of [this.certFile, this.keyFile]) {
-      watchFile(file, { interval: LOOK_MS, persistent: false }, () => {
-        this.#looking = this.#looking.then(look).catch(broken);
-      });
-    }
+    this.#timer = setInterval(() => {
+      this.#looking = this.#looking.then(look).catch(broken);
+    }, LOOK_MS).unref();
   }
 
   unwatch(): void {
-    for (const file of [this.certFile, this.keyFile]) unwatchFile(file);
+    clearInterval(this.#timer);
   }
+}
+
+/** Which files they are, and as of when. */
+async function versionOf({ certFile, keyFile }: Files): Promise<string> {
+  const versions = [certFile, keyFile].map(async (file) => {
+    try {
+      const { dev, ino, size, mtimeMs } = await stat(file);
+      return [dev, ino, size, mtimeMs].join(':');
+    } catch {
+      return 'cannot be read'; // who reads it says why
+    }
+  });
+  return (await Promise.all(versions)).join();
 }
 
 async function readPair({ certFile, keyFile }: Files): Promise<string> {
