@@ -50,6 +50,14 @@ test('a drain: red at once, no new connections, all told when to come back, ever
   for (let n = 0; n < 40; n += 1) expect((await pod.read(`drained-${n % 4}`)).data[`key-${n}`]).toBe(n);
 });
 
+test('a receiver that takes nothing does not keep it for longer than it has', async () => {
+  await startWithHangingReceiver(10);
+  const client = await pod.connect('patient');
+  await client.set('k', 1);
+  // 1 where it was ended because its time was up.
+  expect(await pod.end('SIGTERM')).toBe(0);
+});
+
 test('a second signal ends it at once', async () => {
   await startWithHangingReceiver(3600);
   const client = await pod.connect('impatient');
