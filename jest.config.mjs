@@ -19,6 +19,7 @@ export default {
     '^@etherply/client$': '<rootDir>/client/src/index.ts',
   },
   reporters: ['default', 'summary', '<rootDir>/scripts/count-reporter.mjs'],
-  testTimeout: 60_000,
+  // A bound for what hangs, far above what a slow machine with much else to do takes.
+  testTimeout: 180_000,
   maxWorkers: 2,
 };

@@ -118,9 +118,9 @@ export class RepoSyncEdits {
   }
 
   #saw(at: number): void {
+    this.#lastSeenAt = now(); // what was made before the span may come first, and late
     if (!this.#isMeasured(at)) return;
     this.#seen += 1;
-    this.#lastSeenAt = now();
     this.#record(this.#latency, at);
   }
 

@@ -111,14 +111,18 @@ function tell(
 ): EditResult {
   const sum = (pick: (report: Edited) => number) => reports.reduce((total, report) => total + pick(report), 0);
   const sent = sum((report) => report.sent);
+  if (sent === 0)
+    throw new Error(`no change was made in ${seconds} s: this machine is busy; measure for longer (--seconds)`);
   const latency = together(reports.map((report) => report.latency));
   const held = together(reports.map((report) => report.held));
   const late = together(reports.map((report) => report.late)).getValueAtPercentile(99) / 1000;
+  const seen = sum((report) => report.seen) / (sent * (CLIENTS_EACH - 1));
   const result = {
     serverCpu: (cpu / sent) * 1e6,
     peakMegabytes: peak,
-    seen: sum((report) => report.seen) / (sent * (CLIENTS_EACH - 1)),
-    p50: latency.getValueAtPercentile(50) / 1000,
+    seen,
+    // Of all that were sent: what was never seen took longer than was waited for.
+    p50: seen < 0.5 ? DRAIN_MS : latency.getValueAtPercentile(50 / seen) / 1000,
     p99: latency.getValueAtPercentile(99) / 1000,
   };
   const losses = sum((report) => report.losses);

@@ -28,7 +28,7 @@ test('contenders are measured with the same load: nothing is lost, and everythin
   expect(code).toBe(bounds.every(({ met }: { met: boolean }) => met) ? 0 : 1);
   expect((await readdir(results)).toSorted()).toEqual(['latest.json', 'latest.md', 'latest.svg']);
   await rm(results, { recursive: true });
-}, 120_000);
+});
 
 test('a workload or a contender that there is not is refused', async () => {
   for (const args of [

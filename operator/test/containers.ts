@@ -44,6 +44,8 @@ interface Running {
   readonly ip: string;
   readonly process: ServerProcess;
   isReady: boolean;
+  /** How often in a row it did not say that it is ready. */
+  failures: number;
 }
 
 /**
@@ -161,7 +163,7 @@ export class Containers {
     await Promise.all(
       [...pods].map(async ([name, pod]) => {
         const running = this.#running.get(name);
-        if (running !== undefined) running.isReady = await isReady(running.ip, isNats(pod));
+        if (running !== undefined) await probe(running, isNats(pod));
         else if (!this.#ending.has(name) && !this.#crashed.has(name)) await this.#start(pod);
       }),
     );
@@ -182,7 +184,7 @@ export class Containers {
     if (ip === undefined || container === undefined) return;
     const env = await this.#environment(pod, container.env);
     const process = isNats(pod) ? await this.#startNats(pod, ip, env) : await this.#startSyncPod(pod, ip, env);
-    this.#running.set(name, { uid, ip, process, isReady: false });
+    this.#running.set(name, { uid, ip, process, isReady: false, failures: 0 });
   }
 
   async #environment(
@@ -253,10 +255,17 @@ function isNats({ metadata }: StoredObject): boolean {
   return metadata.labels?.['app.kubernetes.io/component'] === 'nats';
 }
 
+/** As the operator has pods probed. */
+async function probe(running: Running, isOfNats: boolean): Promise<void> {
+  const answered = await isReady(running.ip, isOfNats);
+  running.failures = answered ? 0 : running.failures + 1;
+  if (answered || running.failures >= 2) running.isReady = answered;
+}
+
 async function isReady(ip: string, isOfNats: boolean): Promise<boolean> {
   const url = isOfNats ? `http://${ip}:8222/healthz?js-server-only=true` : `http://${ip}:8080/readyz`;
   try {
-    return (await fetch(url, { signal: AbortSignal.timeout(2000) })).ok;
+    return (await fetch(url, { signal: AbortSignal.timeout(5000) })).ok;
   } catch {
     return false; // it does not listen yet
   }

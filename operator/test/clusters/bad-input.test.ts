@@ -208,7 +208,7 @@ test('a pod whose claim is deleted by hand hands over what it has, and begins ag
     await containers.stop();
     await nats.stop();
   }
-}, 120_000);
+});
 
 const core = (plural: string, namespace: string, name?: string) =>
   `/api/v1/namespaces/${namespace}/${plural}${name === undefined ? '' : `/${name}`}`;
@@ -253,7 +253,7 @@ test('pods of NATS that a quota refuses are told of', async () => {
     await cluster.apply({ auth: { secretRef: { name: 'jwt' } }, ingress: { mode: 'none' } });
     await says(cluster, 'Degraded', 'PodsRefused', /-nats-0 in StatefulSet .*-nats failed.*exceeded quota: limit/);
   });
-}, 120_000);
+});
 
 const rules = z.looseObject({
   rules: z.array(z.looseObject({ resources: z.array(z.string()), verbs: z.array(z.string()) })),

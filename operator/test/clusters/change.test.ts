@@ -18,7 +18,7 @@ let nats: NatsServer;
 
 beforeAll(async () => {
   nats = await NatsServer.start();
-}, 120_000);
+});
 
 afterAll(async () => {
   await nats.stop();
@@ -73,7 +73,7 @@ describe('a changed field changes what it is about, and no more', () => {
   let stage: ClusterStage;
   beforeAll(async () => {
     stage = await ClusterStage.of(shared().controlPlane, withExternalNats());
-  }, 120_000);
+  });
   afterAll(() => stage.close());
 
   // Of one cluster, one after the other: what one has changed stays.
@@ -368,7 +368,7 @@ describe('managed NATS', () => {
     await stage.cluster.createSecret();
     await stage.cluster.apply({});
     await stage.cluster.has('Progressing', 'False', 'Stable');
-  }, 120_000);
+  });
   afterAll(() => stage.close());
 
   const NATS = { changed: ['StatefulSet c-nats'], rolled: ['StatefulSet c-nats'] };

@@ -14,7 +14,7 @@ beforeAll(async () => {
   const kubeconfig = await installChart(controlPlane());
   operator = OperatorProcess.start({ kubeconfig, namespace: RELEASE_NAMESPACE });
   await operator.leading();
-}, 120_000);
+});
 
 afterAll(async () => {
   await operator.end();
@@ -42,4 +42,4 @@ test('a cluster with nothing but a Secret becomes available, with pods, NATS and
   } finally {
     await containers.stop();
   }
-}, 120_000);
+});

@@ -47,7 +47,7 @@ beforeAll(async () => {
     ingress: { host: 'sync.example.com', className: 'traefik' },
     autoscaling: { minReplicas: 2, maxReplicas: 5 },
   });
-}, 120_000);
+});
 
 function objects(): Promise<OwnedObjects> {
   return ownedObjects(stage.client, stage.namespace);
@@ -312,5 +312,5 @@ describe('kinds that others bring', () => {
     } finally {
       await one.close();
     }
-  }, 120_000);
+  });
 });

@@ -82,6 +82,10 @@ export class ControlPlane {
       const apiServer = await startApiServer();
       const more = options.controllerManagerFlags ?? [];
       const controllerManager = start('kube-controller-manager', ...controllerManagerFlags(setup), ...more);
+      await until(() => client.get(KINDS.ServiceAccount, { namespace: 'default', name: 'default' }), {
+        what: 'kube-controller-manager being at work',
+        timeoutMs: START_MS,
+      });
       const servers = { etcd, apiServer, controllerManager };
       return new ControlPlane(setup, client, servers, startApiServer);
     } catch (error) {
@@ -123,9 +127,8 @@ export class ControlPlane {
           namespace: name,
           name: 'default',
         }),
-      {
-        what: 'the service account `default`',
-      },
+      // Its controllers are slow to come back to an API server that was away.
+      { what: 'the service account `default`', timeoutMs: START_MS },
     );
     return name;
   }

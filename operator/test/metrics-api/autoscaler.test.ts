@@ -149,4 +149,4 @@ test('an autoscaler reads the metric of the pods, and scales the cluster up and 
   await until(read, { what: 'what was read of the pods' });
   opsPerSecond = 50;
   await until(() => replicas(1), { what: 'one replica', timeoutMs: 50_000 });
-}, 120_000);
+});

@@ -21,7 +21,7 @@ beforeEach(async () => {
   server = await NatsServer.start();
   connection = await connect({ servers: server.url });
   manager = await jetstreamManager(connection);
-  keeper = new StreamKeeper({ timeoutMs: 1500 });
+  keeper = new StreamKeeper({ timeoutMs: 8000 });
 });
 afterEach(async () => {
   await keeper.close();

@@ -131,13 +131,12 @@ test('every request is reported, also one that was not answered', async () => {
   const reports: RequestReport[] = [];
   const client = new KubeClient(loadKubeconfig(controlPlane().kubeconfig), {
     fieldManager: 'test',
-    requestTimeoutMs: 500,
     onRequest: (report) => reports.push(report),
   });
   await client.get(KINDS.Namespace, { name: 'nothing' });
   await controlPlane().pauseApiServer();
   try {
-    await expect(client.get(KINDS.Namespace, { name: 'default' })).rejects.toMatchObject({
+    await expect(client.get(KINDS.Namespace, { name: 'default' }, { timeoutMs: 500 })).rejects.toMatchObject({
       name: 'ApiUnavailableError',
     });
   } finally {

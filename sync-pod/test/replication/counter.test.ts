@@ -51,7 +51,7 @@ test('a counter of 30 clients on 3 pods takes every accepted op once, in one ord
   for (const [n, name] of names.entries()) {
     expect(order.filter(({ user }) => user === name).map(({ value }) => value)).toEqual(accepted[n]);
   }
-}, 120_000);
+});
 
 async function historyOf(pod: Pod): Promise<{ value: number; user: string | null | undefined }[]> {
   const { body } = await pod.request('GET', '/v1/history/counter?limit=500');

@@ -207,7 +207,7 @@ describe('a drain', () => {
     await load.progressed(100);
     await load.end();
     for (const workspace of workspaces) load.expectAll(workspace, (await other.read(workspace)).data);
-  }, 120_000);
+  });
 
   test('ends with SIGTERM as ever', async () => {
     const cluster = await startCluster(1, { SHUTDOWN_TIMEOUT_SECONDS: '5' });

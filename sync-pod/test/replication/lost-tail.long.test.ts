@@ -64,4 +64,4 @@ test('what only one volume has left comes back to all pods', async () => {
   for (const workspace of WORKSPACES) {
     expect((await cluster.agreed(workspace)).data).toMatchObject(load.of(workspace));
   }
-}, 120_000);
+});

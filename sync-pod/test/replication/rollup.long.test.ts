@@ -29,7 +29,7 @@ describe.each(['automerge', 'lww', 'server-auth'])('%s', (strategy) => {
     // A pod with an empty volume opens what is left of the stream.
     await cluster.add();
     expect((await cluster.agreed('rolled')).data).toEqual(data);
-  }, 120_000);
+  });
 
   test('what no message holds is an object, also while others write', async () => {
     cluster = await Cluster.start({
@@ -48,7 +48,7 @@ describe.each(['automerge', 'lww', 'server-auth'])('%s', (strategy) => {
     const { data } = await cluster.agreed('large');
     expect(Object.keys(data)).toHaveLength(10);
     expect(data).toMatchObject({ one: 'x'.repeat(100_000), 'piece-7': '7'.repeat(50_000), after: 1 });
-  }, 120_000);
+  });
 });
 
 test('a stream that somebody deletes is made again, with all that was in it', async () => {
@@ -62,4 +62,4 @@ test('a stream that somebody deletes is made again, with all that was in it', as
   await cluster.add();
   const { data } = await cluster.agreed('deleted');
   before.expectAll('deleted', data);
-}, 120_000);
+});

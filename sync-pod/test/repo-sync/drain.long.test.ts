@@ -73,4 +73,4 @@ test('clients of a pod that is drained, or ended, while they type have everythin
     handle.change((doc) => splice(doc, ['text'], 0, 0, `<${i}>`));
     await until(async () => handles.every((other) => other.doc().text.includes(`<${i}>`)));
   }
-}, 120_000);
+});

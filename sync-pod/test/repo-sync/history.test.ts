@@ -76,4 +76,4 @@ test('history says whose connections the changes came by, on all pods, after res
   await third.read(id);
   await until(async () => (await all(third)) === 2 * ROUNDS + 2);
   expect(await commits(third, id)).toEqual(expected);
-}, 120_000);
+});
