@@ -193,7 +193,7 @@ test('what cannot be a token is told and not sent', async () => {
 });
 
 test('a server that does not answer a ping has gone', async () => {
-  const client = open({ url: server.url, heartbeat: { idleMs: 30, timeoutMs: 30 } });
+  const client = open({ url: server.url, heartbeat: { idleMs: 30, timeoutMs: 5000 } });
   const first = await server.accept();
   first.init();
   await first.take('ping');

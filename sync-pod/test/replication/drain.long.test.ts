@@ -118,7 +118,7 @@ describe('a drain', () => {
     for (const client of clients) await client.take('init');
     const closed = closings(clients);
     const startMs = performance.now();
-    expect(await control.drain(4)).toMatchObject({ draining: true, connections: 20 });
+    expect(await control.drain(20)).toMatchObject({ draining: true, connections: 20 });
     expect(await (await fetch(pod.url('/readyz'))).text()).toContain('draining');
     expect(await isReady(pod)).toBe(false);
     await expect(pod.connect('w-0')).rejects.toThrow('503');
@@ -128,16 +128,16 @@ describe('a drain', () => {
     // Asked again, it takes no longer.
     await control.drain(3600);
     await until(async () => (await control.status()).connections === 0);
-    expect(closed).toHaveLength(20);
+    await until(async () => closed.length === 20);
     for (const { code, reason } of closed) {
       expect(code).toBe(1012);
       expect(JSON.parse(reason)).toEqual({ retry_after_ms: expect.any(Number) });
     }
     const times = closed.map(({ atMs }) => atMs - startMs);
-    // In four seconds 20 go one after the other, so that none of the four has more than it must.
-    expect(times.filter((ms) => ms < 2000).length).toBeGreaterThanOrEqual(5);
-    expect(times.filter((ms) => ms > 2000).length).toBeGreaterThanOrEqual(5);
-    expect(Math.max(...times)).toBeLessThan(8000);
+    // In twenty seconds 20 go one after the other.
+    expect(times.filter((ms) => ms < 10_000).length).toBeGreaterThanOrEqual(5);
+    expect(times.filter((ms) => ms > 10_000).length).toBeGreaterThanOrEqual(5);
+    expect(Math.max(...times)).toBeLessThan(40_000);
     expect((await pod.read('w-0')).data).toEqual({}); // reading goes on
     expect(await control.resume()).toMatchObject({ draining: false });
     await cluster.ready(pod);
@@ -176,7 +176,7 @@ describe('a drain', () => {
     const clients = await Promise.all(Array.from({ length: 20 }, () => pod.connect('w')));
     for (const client of clients) await client.take('init');
     const closed = closings(clients);
-    await control.drain(3);
+    await control.drain(20);
     await until(async () => closed.length >= 3);
     await control.resume();
     const left = clients.filter(({ closeCode }) => closeCode === undefined);
@@ -210,7 +210,7 @@ describe('a drain', () => {
   });
 
   test('ends with SIGTERM as ever', async () => {
-    const cluster = await startCluster(1, { SHUTDOWN_TIMEOUT_SECONDS: '5' });
+    const cluster = await startCluster(1, { SHUTDOWN_TIMEOUT_SECONDS: '30' });
     const pod = cluster.pod(0);
     const client = await pod.connect('w');
     await client.set('key', 1);

@@ -56,5 +56,4 @@ test.each(['automerge', 'lww', 'server-auth'])(
     // Pods that go by the order of the stream begin again with what that has, and may agree on less for a moment.
     await until(async () => isDeepStrictEqual((await cluster.agreed('hidden')).data, all));
   },
-  120_000,
 );

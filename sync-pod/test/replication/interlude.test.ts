@@ -22,6 +22,7 @@ test.each([
   const replicated = { ETHERPLY_NATS_URL: nats.url };
   await pod.end('SIGTERM');
   await pod.restart(replicated);
+  await until(async () => (await fetch(pod.url('/readyz'))).status === 200);
   await (await pod.connect('w')).set('before', 0);
   await until(isPublished);
   await pod.end('SIGTERM');

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { Pod, until } from '../pod.ts';
 import { Cluster } from './cluster.ts';
@@ -38,9 +39,15 @@ describe.each(['automerge', 'lww', 'server-auth'])('%s', (strategy) => {
     await until(async () => Object.keys((await cluster.pod(0).read('joined')).data).length === 121);
     cluster.pods.push(...alone.splice(0));
     for (const name of ['first', 'second']) {
-      expect((await cluster.agreed(`of-${name}`)).data).toEqual({ ...written(name), common: name });
+      const expected = { ...written(name), common: name };
+      // Before they have taken in what they lack, they may agree on less.
+      await until(async () => isDeepStrictEqual((await cluster.agreed(`of-${name}`)).data, expected));
     }
-    const { data } = await cluster.agreed('joined');
+    let data: Record<string, unknown> = {};
+    await until(async () => {
+      ({ data } = await cluster.agreed('joined'));
+      return Object.keys(data).length === 121;
+    });
     expect(data).toEqual({ ...written('first'), ...written('second'), common: expect.any(String) });
     const [writer, reader] = [await first.connect('joined'), await second.connect('joined')];
     await reader.take('init');

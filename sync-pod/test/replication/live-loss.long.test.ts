@@ -32,7 +32,6 @@ test.each(['automerge', 'lww', 'server-auth'])(
     load.expectAll('lossy', (await cluster.agreed('lossy')).data);
     expect(proxy.mistreated).toBeGreaterThan(5);
   },
-  120_000,
 );
 
 test('the last message before a rest is missed by nobody for long', async () => {

@@ -109,4 +109,4 @@ test('a pod that starts without NATS serves what it has as soon as it is there',
   await cluster.ready(pod);
   const again = await pod.connect('started');
   expect(await again.set('after', 1)).toMatchObject({ durability: 'replicated' });
-}, 100_000);
+});
