@@ -6,8 +6,6 @@ import { Pod, until } from './pod.ts';
 let pod: Pod;
 afterEach(() => pod.stop());
 
-const isReady = async () => (await fetch(pod.url('/readyz'))).status === 200;
-
 test('on a full disk ops are answered with unavailable, nothing acked is lost, and service resumes with space', async () => {
   pod = await Pod.start({ diskMegabytes: 48 });
   const [client, watcher] = [await pod.connect('full'), await pod.connect('full', { batch: '1' })];
@@ -25,9 +23,9 @@ test('on a full disk ops are answered with unavailable, nothing acked is lost, a
     acked.set(`key-${n}`, `${n} ${value}`);
   }
   expect(acked.size).toBeGreaterThan(10);
-  expect(await isReady()).toBe(false);
+  expect(await pod.isReady()).toBe(false);
   await rm(ballast);
-  await until(isReady);
+  await pod.ready();
   await until(async () => {
     client.send({ type: 'op', payload: { key: 'after', value: 'space' } });
     return (await client.take('ack', 'error')).type === 'ack';

@@ -138,6 +138,16 @@ export class Pod {
     await rm(this.dataDir, { recursive: true, force: true });
   }
 
+  /** Whether it says that it serves. */
+  async isReady(): Promise<boolean> {
+    return (await fetch(this.url('/readyz'))).status === 200;
+  }
+
+  /** Resolves when it serves: it has also reached NATS then, where it has one. */
+  ready(): Promise<void> {
+    return until(() => this.isReady());
+  }
+
   url(path: string): string {
     return `http://127.0.0.1:${this.port}${path}`;
   }

@@ -26,12 +26,11 @@ test('the stream keeps messages for pods that say their id, and no longer for th
   const stays = await Pod.start({ env });
   const control = new PodControl({ port: stays.port });
   const idOf = async () => (await control.status({ ip: '127.0.0.1', token: TOKEN })).podId;
-  const isReady = async (pod: Pod) => (await fetch(pod.url('/readyz'))).status === 200;
-  await until(() => isReady(stays));
+  await stays.ready();
   const id = (await idOf()) ?? '';
   expect(id).not.toBe('');
   const leaves = await Pod.start({ env });
-  await until(() => isReady(leaves));
+  await leaves.ready();
   await leaves.stop();
   expect(await keeper.releaseGonePods(access, request, new Set([id]))).toEqual({ state: 'ready' });
   const client = await stays.connect('w');

@@ -28,7 +28,7 @@ async function nats(...options: Parameters<typeof DocumentedNats.start>): Promis
 async function pod(env: Record<string, string>): Promise<Pod> {
   const one = await Pod.start({ env: { ...credentials, ...ROLL_UP_EARLY, ...env } });
   stops.push(() => one.stop());
-  await until(async () => (await fetch(one.url('/readyz'))).status === 200);
+  await one.ready();
   return one;
 }
 
@@ -131,7 +131,7 @@ test('with the rights documented for it, pods keep full copies', async () => {
   await ask(url, (manager) => manager.consumers.delete('etherply', name));
   // Messages are gone that it has not taken in: it gets a copy, with another consumer.
   await second.restart();
-  await until(async () => (await fetch(second.url('/readyz'))).status === 200);
+  await second.ready();
   await expectLarge(second);
   await expectLarge(await pod(env));
 }, 180_000);

@@ -1,5 +1,5 @@
 import { NatsServer } from '../nats-server.ts';
-import { Pod, until } from '../pod.ts';
+import { Pod } from '../pod.ts';
 
 interface ClusterOptions {
   readonly pods: number;
@@ -41,7 +41,7 @@ export class Cluster {
   /** One more pod, with an empty volume. */
   async add(env: Record<string, string> = {}): Promise<Pod> {
     const pod = await this.addUnready(env);
-    await this.ready(pod);
+    await pod.ready();
     return pod;
   }
 
@@ -56,11 +56,6 @@ export class Cluster {
     const pod = this.pods[index];
     if (pod === undefined) throw new Error(`there is no pod ${index}`);
     return pod;
-  }
-
-  /** Resolves when the pod says that it serves. */
-  ready(pod: Pod): Promise<void> {
-    return until(async () => (await fetch(pod.url('/readyz'))).status === 200);
   }
 
   /** Resolves with the state of a workspace when all pods have the same; rejects with what differs where they never do. */
@@ -83,7 +78,7 @@ export class Cluster {
   async #disagreement(workspace: string, states: readonly State[]): Promise<string> {
     const about = await Promise.all(this.pods.map(circumstances));
     await Promise.all(this.pods.map((pod) => pod.end('SIGTERM')));
-    await Promise.all(this.pods.map((pod) => pod.restart().then(() => this.ready(pod))));
+    await Promise.all(this.pods.map((pod) => pod.restart().then(() => pod.ready())));
     const after = difference(await this.#states(workspace));
     return [`the pods do not agree on ${workspace}: ${difference(states)}; started again: ${after}`, ...about].join(
       '\n',

@@ -56,11 +56,9 @@ async function start(server: string, env: Record<string, string>, scheme = 'nats
   return pod;
 }
 
-const isReady = async (of: Pod) => (await fetch(of.url('/readyz'))).status === 200;
-
 /** Ready, and what it acks is in the stream. */
 async function expectReplication(of: Pod): Promise<void> {
-  await until(() => isReady(of));
+  await of.ready();
   const client = await of.connect('w');
   expect(await client.set('k', 1)).toMatchObject({ durability: 'replicated' });
   client.close();

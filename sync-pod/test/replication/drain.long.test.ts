@@ -29,8 +29,6 @@ async function startPod(options: Parameters<typeof Pod.start>[0] = {}): Promise<
   return pod;
 }
 
-const isReady = async (pod: Pod) => (await fetch(pod.url('/readyz'))).status === 200;
-
 /** What a socket is refused with: the status, and when to come back. */
 async function refusedUpgrade(pod: Pod): Promise<[status: number | undefined, retryAfter: string | undefined]> {
   const socket = new WebSocket(`ws://127.0.0.1:${pod.port}/v1/sync/w-0?token=${await token()}`);
@@ -63,7 +61,7 @@ describe('the control endpoints', () => {
       control.ask('POST', 'resume', 'Bearer undefined'),
     ]);
     expect(answers.map(({ status }) => status)).toEqual([404, 404, 404]);
-    expect(await isReady(pod)).toBe(true);
+    expect(await pod.isReady()).toBe(true);
   });
 
   test('are for the control token alone', async () => {
@@ -82,7 +80,7 @@ describe('the control endpoints', () => {
       }
     }
     expect((await control.status()).draining).toBe(false);
-    expect(await isReady(pod)).toBe(true);
+    expect(await pod.isReady()).toBe(true);
     expect(pod.output).not.toContain(CONTROL_TOKEN);
   });
 
@@ -120,7 +118,7 @@ describe('a drain', () => {
     const startMs = performance.now();
     expect(await control.drain(20)).toMatchObject({ draining: true, connections: 20 });
     expect(await (await fetch(pod.url('/readyz'))).text()).toContain('draining');
-    expect(await isReady(pod)).toBe(false);
+    expect(await pod.isReady()).toBe(false);
     await expect(pod.connect('w-0')).rejects.toThrow('503');
     expect(await refusedUpgrade(pod)).toEqual([503, '1']);
     const refused = await pod.request('POST', '/v1/workspaces/w-0/ops', { body: { key: 'k', value: 1 } });
@@ -140,7 +138,7 @@ describe('a drain', () => {
     expect(Math.max(...times)).toBeLessThan(40_000);
     expect((await pod.read('w-0')).data).toEqual({}); // reading goes on
     expect(await control.resume()).toMatchObject({ draining: false });
-    await cluster.ready(pod);
+    await pod.ready();
     const back = await pod.connect('w-0');
     expect(await back.set('key', 1)).toMatchObject({ durability: 'replicated' });
   });
@@ -249,7 +247,7 @@ describe('the number of unpublished workspaces', () => {
     await until(async () => (await control.status()).unpublished_workspaces === 0);
     expect(await control.status()).toMatchObject({ draining: true, stream_connected: true, problems: [] });
     const other = await startPod({ env: { ETHERPLY_NATS_URL: nats.url } });
-    await until(() => isReady(other));
+    await other.ready();
     for (const name of names) expect((await other.read(name)).data).toEqual({ key: 1 });
   });
 
@@ -295,7 +293,7 @@ describe('the number of unpublished workspaces', () => {
     await nats.restart();
     await until(async () => (await control.status()).unpublished_workspaces === 0);
     const other = await startPod({ env: { ETHERPLY_NATS_URL: nats.url } });
-    await until(() => isReady(other));
+    await other.ready();
     for (const name of ['x', 'y']) expect((await other.read(name)).data).toEqual({ key: 1 });
   });
 
@@ -317,7 +315,7 @@ describe('the number of unpublished workspaces', () => {
     await nats.restart();
     await until(async () => (await control.status()).unpublished_workspaces === 0);
     const other = await startPod({ env: { ETHERPLY_NATS_URL: nats.url } });
-    await until(() => isReady(other));
+    await other.ready();
     expect((await other.read('w')).data).toEqual({ alone: 1, joining: 2 });
   });
 });

@@ -5,7 +5,7 @@ import { encodeRecord } from '../../src/strategy/registers/record.ts';
 import { encodeEnvelope, STATE_KIND } from '../../src/workspace/state/envelope.ts';
 import { encodeStoredState } from '../../src/workspace/state/stored-state.ts';
 import { NatsServer } from '../nats-server.ts';
-import { Pod, until } from '../pod.ts';
+import { Pod } from '../pod.ts';
 import { recordOf, TestStream } from './test-stream.ts';
 
 const WORKSPACE = workspaceId.parse('w');
@@ -50,7 +50,7 @@ const publish = (bytes: Uint8Array) => stream.publish(WORKSPACE, bytes);
 
 const start = async (strategy: StrategyName) => {
   pod = await Pod.start({ env: { ETHERPLY_NATS_URL: nats.url, ETHERPLY_SYNC_STRATEGY: strategy } });
-  await until(async () => (await fetch(pod.url('/readyz'))).status === 200);
+  await pod.ready();
 };
 
 /** What the workspace holds now, and after a restart. */

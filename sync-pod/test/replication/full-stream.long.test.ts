@@ -32,7 +32,7 @@ test.each(['local', 'replicated'])(
     expect(await readiness(other)).toEqual({ status: 200, body: { status: 'ready' } });
     await other.end('SIGTERM');
     await other.restart({ ETHERPLY_STREAM_MAX_BYTES: '1048576' });
-    await cluster.ready(other);
+    await other.ready();
     expect((await cluster.agreed('filled')).data).toEqual(written);
     await until(async () => (await pod.metric('etherply_unpublished_records')) === 0);
     await until(async () => !JSON.stringify((await readiness(pod)).body).includes('full'));

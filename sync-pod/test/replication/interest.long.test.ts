@@ -49,7 +49,7 @@ describe.each(['automerge', 'lww', 'server-auth'])('%s', (strategy) => {
     await load.progressed(100);
     await load.end();
     await until(async () => (await view.completePods()) === cluster.pods.length);
-    await Promise.all(cluster.pods.map((pod) => cluster.ready(pod)));
+    await Promise.all(cluster.pods.map((pod) => pod.ready()));
     await kept.emptied();
     for (const workspace of WORKSPACES) load.expectAll(workspace, (await cluster.agreed(workspace)).data);
     await kept.expectOnEach(load);
@@ -132,7 +132,7 @@ test('a pod without a copy says so, and serves nothing until it has one', async 
   });
   expect((await fresh.request('GET', '/v1/workspaces/kept-a')).status).toBe(503);
   await Promise.all(cluster.pods.filter((pod) => pod !== fresh).map((pod) => pod.restart()));
-  await cluster.ready(fresh);
+  await fresh.ready();
   for (const workspace of WORKSPACES) load.expectAll(workspace, (await fresh.read(workspace)).data);
 });
 
@@ -147,7 +147,7 @@ test('a pod whose consumer was deleted gets a copy again, and brings what only i
   const during = await kept.write(cluster.pods.slice(1), 'during');
   await kept.emptied();
   await away?.restart();
-  await Promise.all(cluster.pods.map((pod) => cluster.ready(pod)));
+  await Promise.all(cluster.pods.map((pod) => pod.ready()));
   const after = await kept.write(cluster.pods, 'after');
   await kept.emptied();
   for (const workspace of WORKSPACES) await cluster.agreed(workspace);

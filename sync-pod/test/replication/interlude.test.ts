@@ -22,7 +22,7 @@ test.each([
   const replicated = { ETHERPLY_NATS_URL: nats.url };
   await pod.end('SIGTERM');
   await pod.restart(replicated);
-  await until(async () => (await fetch(pod.url('/readyz'))).status === 200);
+  await pod.ready();
   await (await pod.connect('w')).set('before', 0);
   await until(isPublished);
   await pod.end('SIGTERM');
@@ -36,6 +36,6 @@ test.each([
   await until(isPublished);
   const other = await Pod.start({ env: replicated });
   pods.push(other);
-  await until(async () => (await fetch(other.url('/readyz'))).ok);
+  await other.ready();
   expect(Object.keys((await other.read('w')).data)).toHaveLength(count + 2);
 });

@@ -34,7 +34,7 @@ describe.each(['automerge', 'lww', 'server-auth'])('%s', (strategy) => {
     cluster = await Cluster.start({ pods: 1, env: { ETHERPLY_SYNC_STRATEGY: strategy } });
     for (const pod of [first, second]) {
       await pod.restart({ ETHERPLY_NATS_URL: cluster.nats.url });
-      await cluster.ready(pod);
+      await pod.ready();
     }
     await until(async () => Object.keys((await cluster.pod(0).read('joined')).data).length === 121);
     cluster.pods.push(...alone.splice(0));
@@ -66,7 +66,7 @@ test('settings and deletions from before come along', async () => {
   cluster = await Cluster.start({ pods: 1 });
   await pod.end('SIGTERM');
   await pod.restart({ ETHERPLY_NATS_URL: cluster.nats.url });
-  await cluster.ready(pod);
+  await pod.ready();
   await until(async () => (await pod.metric('etherply_stream_recoveries_total')) === 2);
   const { body } = await cluster.pod(0).request('GET', '/v1/workspaces/kept/settings');
   expect(body).toEqual({ strategy: 'lww', read_only: true });

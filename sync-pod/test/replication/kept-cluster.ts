@@ -38,7 +38,7 @@ export class KeptCluster {
     const { nats, pods } = this.cluster;
     const others = pods.filter((pod) => pod !== alone);
     await nats.copyStore();
-    await Promise.all(pods.map((pod) => this.cluster.ready(pod)));
+    await Promise.all(pods.map((pod) => pod.ready()));
     await Promise.all(others.map((pod) => pod.end('SIGKILL')));
     const written = await write();
     await alone.pause();
@@ -46,7 +46,7 @@ export class KeptCluster {
     await nats.restoreStore();
     await nats.restart();
     await Promise.all(others.map((pod) => pod.restart()));
-    await Promise.all(others.map((pod) => this.cluster.ready(pod)));
+    await Promise.all(others.map((pod) => pod.ready()));
     return written;
   }
 

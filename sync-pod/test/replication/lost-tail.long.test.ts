@@ -56,7 +56,7 @@ test('what only one volume has left comes back to all pods', async () => {
   await nats.restart();
   const fresh = await cluster.add();
   await lonely?.restart();
-  await cluster.ready(fresh);
+  await fresh.ready();
   for (const workspace of WORKSPACES) {
     expect((await cluster.agreed(workspace)).data).toMatchObject(load.of(workspace));
   }

@@ -105,7 +105,7 @@ test('when the stream is deleted it waits until it is made again, and brings bac
   await ready();
   expect(await client.take('ack')).toMatchObject({ ids: ['waits'] });
   const other = await Pod.start({ env: { ETHERPLY_NATS_URL: nats.url, ETHERPLY_MANAGE_STREAM: 'false' } });
-  await until(async () => (await fetch(other.url('/readyz'))).ok);
+  await other.ready();
   await until(async () => Object.keys((await other.read('w')).data).length === 3);
   expect((await other.read('w')).data).toEqual({ large: value, small: 1, later: 2 });
   await other.stop();

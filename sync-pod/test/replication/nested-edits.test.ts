@@ -26,7 +26,7 @@ afterEach(async () => {
 async function start(): Promise<Pod> {
   const pod = await Pod.start({ env: { ETHERPLY_NATS_URL: nats.url, ETHERPLY_COMPACT_FROM_BYTES: '8192' } });
   pods.push(pod);
-  await until(async () => (await fetch(pod.url('/readyz'))).ok);
+  await pod.ready();
   return pod;
 }
 
@@ -74,7 +74,7 @@ test('edits inside values come to JSON clients as whole values, and outlive rest
   await until(async () => (await pod.metric('etherply_compactions_total')) > 0);
   await pod.end('SIGKILL');
   await pod.restart();
-  await until(async () => (await fetch(pod.url('/readyz'))).ok);
+  await pod.ready();
   const fresh = await start();
   await edit((draft) => Automerge.splice(draft, ['text'], 0, 5, 'bye'));
   const last = { ...expected, title: 'again', text: note.text };

@@ -36,7 +36,7 @@ test('without NATS, `replicated` holds acks, says so, and goes on when it is bac
   await cluster.nats.restart();
   expect(await client.take('ack')).toMatchObject({ ids: ['held'], durability: 'replicated' });
   expect((await reader.take('op')).payload).toMatchObject({ key: 'during' });
-  await cluster.ready(pod);
+  await pod.ready();
   expect((await cluster.agreed('held')).data).toEqual({ before: 1, during: 1 });
 }, 200_000);
 
@@ -106,7 +106,7 @@ test('a pod that starts without NATS serves what it has as soon as it is there',
   expect((await pod.request('GET', '/v1/workspaces/unknown')).status).toBe(503);
   expect((await pod.read('started')).data).toEqual({ before: 1 });
   await cluster.nats.restart();
-  await cluster.ready(pod);
+  await pod.ready();
   const again = await pod.connect('started');
   expect(await again.set('after', 1)).toMatchObject({ durability: 'replicated' });
 });

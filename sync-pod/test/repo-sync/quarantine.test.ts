@@ -184,7 +184,7 @@ describe('a document that cannot be loaded is quarantined', () => {
     await away.end('SIGKILL');
     expect(await here.request('DELETE', `/v1/workspaces/${document}`)).toMatchObject({ status: 200 });
     await away.restart();
-    await cluster.ready(away);
+    await away.ready();
     expect((await away.read(document)).data).toEqual({});
     expect(await away.metric(GAUGE)).toBe(0);
     await (await away.connect(document)).set('k', 1);
