@@ -107,7 +107,7 @@ test('with just the documented rights, pods of one server do all they do', async
   }
   // With another duplicate window, so that the stream is changed.
   await expectLarge(await pod({ ...env, ETHERPLY_STREAM_DUPLICATE_SECONDS: '60' }));
-}, 180_000);
+});
 
 test('with the rights documented for it, pods keep full copies', async () => {
   const lists = [...documented('interest: in permissions').matchAll(/allow: \[([^\]]*)\]/g)].map(
@@ -134,7 +134,7 @@ test('with the rights documented for it, pods keep full copies', async () => {
   await second.ready();
   await expectLarge(second);
   await expectLarge(await pod(env));
-}, 180_000);
+});
 
 test('three servers as documented hold three replicas', async () => {
   const routePorts = [await freePort(), await freePort(), await freePort()];
@@ -151,7 +151,7 @@ test('three servers as documented hold three replicas', async () => {
   const urls = servers.map(({ url }) => url);
   const { cluster } = await ask(urls, (manager) => manager.streams.info('etherply'));
   expect(cluster?.replicas).toHaveLength(2); // besides the leader
-}, 180_000);
+});
 
 /** The rights in one region, by what is documented for west. */
 function rightsIn(here: string, there: string): string {
@@ -185,4 +185,4 @@ test('two regions as documented share workspaces, and one gives the order', asyn
   });
   await (await west.connect('ordered')).set('by', 'west');
   expect((await east.read('ordered')).data).toEqual({ by: 'west' });
-}, 180_000);
+});

@@ -64,7 +64,7 @@ class Tab {
 test('it builds', async () => {
   const { stdout } = await promisify(execFile)('npm', ['run', 'build'], { cwd: EXAMPLE });
   expect(stdout).toMatch(/built in/);
-}, 180_000);
+});
 
 test('two tabs share one text', async () => {
   const one = await Tab.open();

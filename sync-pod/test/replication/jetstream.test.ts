@@ -14,7 +14,7 @@ import { StreamView } from './stream-view.ts';
 import { bytesOf, TestStream, workspace } from './test-stream.ts';
 
 /** More than the client waits for anything. */
-const BOUND_MS = 30_000;
+const BOUND_MS = 8000;
 const EVERY_CHARACTER = 'a.b:C.z@~-_0:9..';
 
 let server: NatsServer;

@@ -13,7 +13,7 @@ const MAX_PAYLOAD = 65_536;
 const MOST = MAX_PAYLOAD - 1024;
 const LARGE = 300_000;
 /** More than the client waits for anything. */
-const BOUND_MS = 30_000;
+const BOUND_MS = 8000;
 
 let server: NatsServer;
 let one: TestStream;

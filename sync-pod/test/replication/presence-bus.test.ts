@@ -185,8 +185,10 @@ test('what was missed is asked for at the next beat, where nothing changes', asy
       gone: ['of bob'],
     }),
   );
-  const isGhost = ({ user_id }: PresenceEntry) => user_id === 'ghost';
-  await until(async () => a.frames.some((frame) => 'joined' in frame && frame.joined.some(isGhost)));
+  // In frames, which stay: it lasts for a beat only.
+  const is = (user: string) => (entry: { readonly user_id: string }) => entry.user_id === user;
+  await until(async () => a.frames.some((frame) => 'joined' in frame && frame.joined.some(is('ghost'))));
+  await until(async () => a.frames.some((frame) => 'left' in frame && frame.left.some(is('bob'))));
   await until(async () => a.users() === 'alice bob');
 });
 
