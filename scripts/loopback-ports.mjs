@@ -7,8 +7,8 @@ import { SetupError } from './setup-error.mjs';
  * Processes that choose at the same time choose from different ones, as far as there are: nobody listens on a port until
  * whom it is for has started, either.
  */
-const [COUNT, PROCESSES] = [1000, 20];
-const FIRST = 12_000 + (process.pid % PROCESSES) * COUNT;
+const [PORTS_EACH, PROCESSES] = [1000, 20];
+const FIRST = 12_000 + (process.pid % PROCESSES) * PORTS_EACH;
 
 /** @type {Set<number>} */
 const given = new Set();
@@ -32,7 +32,7 @@ export async function loopbackPorts(wanted) {
 
 async function listenAnywhere() {
   for (;;) {
-    const port = FIRST + Math.floor(Math.random() * COUNT);
+    const port = FIRST + Math.floor(Math.random() * PORTS_EACH);
     if (given.has(port)) continue;
     given.add(port);
     const server = await listen(port).catch(() => undefined); // somebody else has it

@@ -60,11 +60,15 @@ export async function rateBound(options: RepoSyncOptions): Promise<Bound> {
     if (keepsUp(await measureEdits('sync-server', rate, step))) continue;
     const rounds: EditResult[] = [];
     while (rounds.length < options.rounds) rounds.push(await measureEdits('etherply', rate, options));
-    // What was never seen has no time: it took longer than was waited for.
-    const p99s = rounds.map((result) => (result.seen < SEEN ? Math.max(result.p99, DRAIN_MS) : result.p99));
+    const p99s = rounds.map(({ p99, seen }) => (seen < SEEN ? withUnseen(p99) : p99));
     return atMost(250, `p99 at ${rate} changes/s`, median(p99s), 'ms');
   }
   throw new Error(`the sync server keeps up with ${STEPS.at(-1)} changes/s`);
+}
+
+/** What was never seen has no time: it took longer than was waited for. */
+function withUnseen(ms: number): number {
+  return Math.max(ms, DRAIN_MS);
 }
 
 function keepsUp({ p99, seen }: EditResult): boolean {
@@ -117,12 +121,12 @@ function tell(
   const held = together(reports.map((report) => report.held));
   const late = together(reports.map((report) => report.late)).getValueAtPercentile(99) / 1000;
   const seen = sum((report) => report.seen) / (sent * (CLIENTS_EACH - 1));
+  const p50 = latency.getValueAtPercentile(50) / 1000;
   const result = {
     serverCpu: (cpu / sent) * 1e6,
     peakMegabytes: peak,
     seen,
-    // Of all that were sent: what was never seen took longer than was waited for.
-    p50: seen < 0.5 ? DRAIN_MS : latency.getValueAtPercentile(50 / seen) / 1000,
+    p50: seen < 0.5 ? withUnseen(p50) : p50,
     p99: latency.getValueAtPercentile(99) / 1000,
   };
   const losses = sum((report) => report.losses);

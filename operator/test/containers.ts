@@ -12,6 +12,8 @@ import { ServerProcess } from './control-plane/server-process.ts';
 import { Kubelet, type PodState } from './kubelet.ts';
 
 const POLL_MS = 100;
+/** As the operator has pods probed: so long, and not ready after so many that fail. */
+const [PROBE_MS, FAILURES] = [5000, 2];
 
 const podShape = z.looseObject({
   spec: z.looseObject({
@@ -43,8 +45,7 @@ interface Running {
   readonly uid: string;
   readonly ip: string;
   readonly process: ServerProcess;
-  isReady: boolean;
-  /** How often in a row it did not say that it is ready. */
+  /** How often in a row it has not said that it is ready. */
   failures: number;
 }
 
@@ -144,7 +145,7 @@ export class Containers {
     if (!isRun(labels)) return 'ready';
     const running = this.#running.get(name);
     // The one before it may still run.
-    return running?.uid === uid && running.isReady ? 'ready' : 'not ready';
+    return running?.uid === uid && running.failures < FAILURES ? 'ready' : 'not ready';
   }
 
   async #follow(): Promise<void> {
@@ -163,7 +164,8 @@ export class Containers {
     await Promise.all(
       [...pods].map(async ([name, pod]) => {
         const running = this.#running.get(name);
-        if (running !== undefined) await probe(running, isNats(pod));
+        if (running !== undefined)
+          running.failures = (await isReady(running.ip, isNats(pod))) ? 0 : running.failures + 1;
         else if (!this.#ending.has(name) && !this.#crashed.has(name)) await this.#start(pod);
       }),
     );
@@ -184,7 +186,7 @@ export class Containers {
     if (ip === undefined || container === undefined) return;
     const env = await this.#environment(pod, container.env);
     const process = isNats(pod) ? await this.#startNats(pod, ip, env) : await this.#startSyncPod(pod, ip, env);
-    this.#running.set(name, { uid, ip, process, isReady: false, failures: 0 });
+    this.#running.set(name, { uid, ip, process, failures: FAILURES });
   }
 
   async #environment(
@@ -255,17 +257,10 @@ function isNats({ metadata }: StoredObject): boolean {
   return metadata.labels?.['app.kubernetes.io/component'] === 'nats';
 }
 
-/** As the operator has pods probed. */
-async function probe(running: Running, isOfNats: boolean): Promise<void> {
-  const answered = await isReady(running.ip, isOfNats);
-  running.failures = answered ? 0 : running.failures + 1;
-  if (answered || running.failures >= 2) running.isReady = answered;
-}
-
 async function isReady(ip: string, isOfNats: boolean): Promise<boolean> {
   const url = isOfNats ? `http://${ip}:8222/healthz?js-server-only=true` : `http://${ip}:8080/readyz`;
   try {
-    return (await fetch(url, { signal: AbortSignal.timeout(5000) })).ok;
+    return (await fetch(url, { signal: AbortSignal.timeout(PROBE_MS) })).ok;
   } catch {
     return false; // it does not listen yet
   }

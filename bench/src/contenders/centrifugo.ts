@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { loopbackPorts } from '../../../scripts/loopback-ports.mjs';
 import { goPrograms, goVersion } from '../../../scripts/tools.mjs';
 import type { Contender } from './contender.ts';
-import { freePort } from './free-port.ts';
 
 /** History as its documentation has it for channels that recover. */
 const CONFIGURATION = {
@@ -26,7 +26,7 @@ export const centrifugo: Contender = {
   guarantees: { ack: 'in the history in memory', keeps: 'in memory', durable: 'no', synced: false, ordered: 'yes' },
   protocol: 'centrifugo',
   launch: async (dataDir) => {
-    const port = await freePort();
+    const [port = 0] = await loopbackPorts([0]);
     const file = join(dataDir, 'config.json');
     await writeFile(file, JSON.stringify({ ...CONFIGURATION, http_server: { address: '127.0.0.1', port } }));
     const { centrifugo: command } = await goPrograms('centrifugo');

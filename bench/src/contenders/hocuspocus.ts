@@ -1,6 +1,6 @@
 import { join } from 'node:path';
+import { loopbackPorts } from '../../../scripts/loopback-ports.mjs';
 import type { Contender } from './contender.ts';
-import { freePort } from './free-port.ts';
 import { missingPeers, peerFile, pinnedVersion } from './packages.ts';
 
 export const hocuspocus: Contender = {
@@ -16,7 +16,7 @@ export const hocuspocus: Contender = {
   },
   protocol: 'hocuspocus',
   launch: async (dataDir) => {
-    const port = await freePort();
+    const [port = 0] = await loopbackPorts([0]);
     const env = { HOST: '127.0.0.1', PORT: `${port}`, DATABASE: join(dataDir, 'documents.sqlite') };
     return { args: [peerFile('servers/hocuspocus.mjs')], env, ready: /ready/, port };
   },

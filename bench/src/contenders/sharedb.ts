@@ -1,5 +1,5 @@
+import { loopbackPorts } from '../../../scripts/loopback-ports.mjs';
 import type { Contender } from './contender.ts';
-import { freePort } from './free-port.ts';
 import { missingPeers, peerFile, pinnedVersion } from './packages.ts';
 
 export const sharedb: Contender = {
@@ -9,7 +9,7 @@ export const sharedb: Contender = {
   guarantees: { ack: 'applied in memory', keeps: 'in memory', durable: 'no', synced: false, ordered: 'yes' },
   protocol: 'sharedb',
   launch: async () => {
-    const port = await freePort();
+    const [port = 0] = await loopbackPorts([0]);
     const env = { HOST: '127.0.0.1', PORT: `${port}` };
     return { args: [peerFile('servers/sharedb.mjs')], env, ready: /ready/, port };
   },

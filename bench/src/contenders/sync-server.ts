@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { loopbackPorts } from '../../../scripts/loopback-ports.mjs';
 import type { Contender } from './contender.ts';
-import { freePort } from './free-port.ts';
 import { pinnedVersion } from './packages.ts';
 
 /** `@automerge/automerge-repo-sync-server`. */
@@ -18,7 +18,7 @@ export const syncServer: Contender = {
   },
   protocol: 'automerge-repo',
   launch: async (dataDir) => {
-    const port = await freePort();
+    const [port = 0] = await loopbackPorts([0]);
     return {
       args: [fileURLToPath(import.meta.resolve('@automerge/automerge-repo-sync-server'))],
       env: { PORT: `${port}`, DATA_DIR: join(dataDir, 'documents') },

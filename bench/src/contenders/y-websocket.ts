@@ -1,5 +1,5 @@
+import { loopbackPorts } from '../../../scripts/loopback-ports.mjs';
 import type { Contender } from './contender.ts';
-import { freePort } from './free-port.ts';
 import { missingPeers, peerFile, pinnedVersion } from './packages.ts';
 
 export const yWebsocket: Contender = {
@@ -15,7 +15,7 @@ export const yWebsocket: Contender = {
   },
   protocol: 'y-websocket',
   launch: async () => {
-    const port = await freePort();
+    const [port = 0] = await loopbackPorts([0]);
     const args = [peerFile('node_modules/@y/websocket-server/src/server.js')];
     return { args, env: { HOST: '127.0.0.1', PORT: `${port}` }, ready: /running at/, port };
   },

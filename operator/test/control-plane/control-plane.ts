@@ -82,10 +82,7 @@ export class ControlPlane {
       const apiServer = await startApiServer();
       const more = options.controllerManagerFlags ?? [];
       const controllerManager = start('kube-controller-manager', ...controllerManagerFlags(setup), ...more);
-      await until(() => client.get(KINDS.ServiceAccount, { namespace: 'default', name: 'default' }), {
-        what: 'kube-controller-manager being at work',
-        timeoutMs: START_MS,
-      });
+      await untilPodsCanBeMade(client, 'default');
       const servers = { etcd, apiServer, controllerManager };
       return new ControlPlane(setup, client, servers, startApiServer);
     } catch (error) {
@@ -120,16 +117,7 @@ export class ControlPlane {
       kind: 'Namespace',
       metadata: { name },
     });
-    // Pods are refused before.
-    await until(
-      () =>
-        this.client.get(KINDS.ServiceAccount, {
-          namespace: name,
-          name: 'default',
-        }),
-      // Its controllers are slow to come back to an API server that was away.
-      { what: 'the service account `default`', timeoutMs: START_MS },
-    );
+    await untilPodsCanBeMade(this.client, name);
     return name;
   }
 
@@ -138,13 +126,7 @@ export class ControlPlane {
    * @returns the path of a kubeconfig that may do what this service account may
    */
   async kubeconfigFor(account: { readonly namespace: string; readonly name: string }): Promise<string> {
-    const path = objectPath(KINDS.ServiceAccount, account, 'token');
-    const body = {
-      apiVersion: 'authentication.k8s.io/v1',
-      kind: 'TokenRequest',
-      spec: { expirationSeconds: 3600 },
-    };
-    const { token } = tokenRequest.parse(await this.client.request('POST', path, { body })).status;
+    const token = await this.#tokenOf(account);
     const file = join(this.#setup.dir, `${account.namespace}.${account.name}.kubeconfig`);
     const { server, certificateAuthority } = this.#setup;
     const { namespace } = account;
@@ -216,6 +198,14 @@ export function loadKubeconfig(file: string): KubeConfig {
   const config = new KubeConfig();
   config.loadFromFile(file);
   return config;
+}
+
+/** As soon as kube-controller-manager is at work; it is slow to come back to an API server that was away. */
+async function untilPodsCanBeMade(client: KubeClient, namespace: string): Promise<void> {
+  await until(() => client.get(KINDS.ServiceAccount, { namespace, name: 'default' }), {
+    what: `the service account \`default\` of ${namespace}`,
+    timeoutMs: START_MS,
+  });
 }
 
 async function untilReady(client: KubeClient, server: ServerProcess): Promise<void> {
