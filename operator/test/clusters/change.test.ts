@@ -1,17 +1,9 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { z } from 'zod';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { NatsServer } from '../../../sync-pod/test/nats-server.ts';
-import { KINDS } from '../../src/kube/kinds.ts';
-import type { StoredObject } from '../../src/kube/stored-object.ts';
-import { statefulSetFacts } from '../../src/observed/stateful-set.ts';
-import { Containers } from '../containers.ts';
-import { until } from '../control-plane/until.ts';
-import { ClusterFixture } from './cluster-fixture.ts';
 import { ClusterStage } from './cluster-stage.ts';
-import { type Difference, differenceOf, type OwnedObjects, ownedObjects, required } from './owned-objects.ts';
+import { type Difference, differenceOf, required } from './owned-objects.ts';
 import { sharedOperator } from './shared-operator.ts';
-
-type Spec = Readonly<Record<string, unknown>>;
+import { differenceBy, mergePatch, NOTHING, type Spec, settled } from './spec-change.ts';
 
 const shared = sharedOperator();
 let nats: NatsServer;
@@ -28,33 +20,6 @@ function withExternalNats(spec: Spec = {}): Record<string, unknown> {
   return { nats: { external: { servers: [nats.url] } }, ...spec };
 }
 
-function mergePatch({ client, cluster }: ClusterStage, spec: Spec) {
-  return client.mergePatch(KINDS.EtherPlyCluster, cluster.ref, { spec });
-}
-
-/** Resolves when the operator has acted upon the newest spec. @returns the objects then */
-async function settled({ client, namespace, cluster }: ClusterStage): Promise<OwnedObjects> {
-  await until(
-    async () => {
-      const object = await cluster.get();
-      const condition = await cluster.condition('Progressing');
-      return condition?.observedGeneration === object?.metadata.generation;
-    },
-    { what: 'the newest spec being acted upon' },
-  );
-  expect(await cluster.condition('Degraded')).not.toMatchObject({ reason: 'Refused' });
-  return ownedObjects(client, namespace);
-}
-
-/** What a patch of the spec changes. */
-async function differenceBy(stage: ClusterStage, spec: Spec): Promise<[Difference, OwnedObjects]> {
-  const before = await settled(stage);
-  await mergePatch(stage, spec);
-  const after = await settled(stage);
-  return [differenceOf(before, after), after];
-}
-
-const NOTHING: Difference = { made: [], changed: [], deleted: [], rolled: [] };
 const PODS = { changed: ['StatefulSet c'], rolled: ['StatefulSet c'] };
 
 function variable(name: string, value: string): Spec {
@@ -353,9 +318,7 @@ describe('a changed field changes what it is about, and no more', () => {
   test('what stays as it is in the spec, and is left out of it, changes nothing', async () => {
     const before = await settled(stage);
     const object = await stage.cluster.get();
-    await stage.client.mergePatch(KINDS.EtherPlyCluster, stage.cluster.ref, {
-      spec: { limits: {}, image: {}, podTemplate: {} },
-    });
+    await mergePatch(stage, { limits: {}, image: {}, podTemplate: {} });
     expect((await stage.cluster.get())?.metadata.generation).toBe(object?.metadata.generation);
     expect(differenceOf(before, await settled(stage))).toEqual(NOTHING);
   });
@@ -364,10 +327,7 @@ describe('a changed field changes what it is about, and no more', () => {
 describe('managed NATS', () => {
   let stage: ClusterStage;
   beforeAll(async () => {
-    stage = await ClusterStage.open(shared().controlPlane);
-    await stage.cluster.createSecret();
-    await stage.cluster.apply({});
-    await stage.cluster.has('Progressing', 'False', 'Stable');
+    stage = await ClusterStage.withManagedNats(shared().controlPlane);
   });
   afterAll(() => stage.close());
 
@@ -387,99 +347,4 @@ describe('managed NATS', () => {
     expect(difference).toEqual({ ...NOTHING, ...expected });
     expect(required(objects, 'StatefulSet c-nats')).toMatchObject(content);
   });
-
-  test('larger volumes: claims grow, and new ones begin as large, while no pod ends', async () => {
-    const { client, namespace, cluster } = stage;
-    const pods = await until(() => uidsOnceNatsIsNew(stage), {
-      what: 'the pod that a change before has had made anew',
-    });
-    await mergePatch(stage, { storage: { size: '20Gi' } });
-    const sizes = async () => {
-      const { items } = await client.list(KINDS.PersistentVolumeClaim, { namespace });
-      return Object.fromEntries(items.map((claim) => [claim.metadata.name, claim.spec]));
-    };
-    const of = (storage: string) => expect.objectContaining({ resources: { requests: { storage } } });
-    const claims = {
-      'store-c-nats-0': of('10Gi'),
-      'shard-0-c-0': of('20Gi'),
-      'shard-0-c-1': of('20Gi'),
-      'shard-0-c-2': of('20Gi'),
-    };
-    const asked = { spec: { volumeClaimTemplates: [{ spec: { resources: { requests: { storage: '20Gi' } } } }] } };
-    await until(
-      async () => {
-        expect(await sizes()).toEqual(claims);
-        expect(required(await ownedObjects(client, namespace), 'StatefulSet c')).toMatchObject(asked);
-        return true;
-      },
-      { what: 'claims that have grown, and a StatefulSet that asks for more' },
-    );
-    await cluster.has('Progressing', 'False', 'Stable');
-    expect(await uidsOfPods(stage)).toEqual(pods);
-  });
-});
-
-type Place = Pick<ClusterStage, 'client' | 'namespace'>;
-
-async function uidsOfPods({ client, namespace }: Place): Promise<Record<string, string>> {
-  return uidsOf((await client.list(KINDS.Pod, { namespace })).items);
-}
-
-function uidsOf(pods: readonly StoredObject[]): Record<string, string> {
-  return Object.fromEntries(pods.map(({ metadata }) => [metadata.name, metadata.uid]));
-}
-
-/** The pods, where the one of NATS is of the newest revision, and no earlier one that has yet to go. */
-async function uidsOnceNatsIsNew({ client, namespace }: Place): Promise<Record<string, string> | undefined> {
-  const statefulSet = await client.get(KINDS.StatefulSet, { namespace, name: 'c-nats' });
-  if (statefulSet === undefined) return undefined;
-  const { isCurrent, updateRevision } = statefulSetFacts(statefulSet, 'nats');
-  const { items } = await client.list(KINDS.Pod, { namespace });
-  const pod = items.find(({ metadata }) => metadata.name === 'c-nats-0');
-  if (pod === undefined || pod.metadata.deletionTimestamp !== undefined) return undefined;
-  if (!isCurrent || pod.metadata.labels?.['controller-revision-hash'] !== updateRevision) return undefined;
-  return uidsOf(items);
-}
-
-describe('pods that run', () => {
-  let containers: Containers | undefined;
-  afterEach(async () => {
-    await containers?.stop();
-  });
-
-  test('the stream gets another age without any of them ending; limits make them anew, one by one, and the router stays', async () => {
-    const { controlPlane } = shared();
-    const { client } = controlPlane;
-    const namespace = await controlPlane.createNamespace();
-    const cluster = new ClusterFixture(client, namespace);
-    containers = await Containers.follow(client, namespace);
-    await cluster.createSecret();
-    await cluster.apply(withExternalNats({ replicas: 2 }));
-    await cluster.isWell();
-    const first = await uidsOfPods({ client, namespace });
-
-    await cluster.apply(withExternalNats({ replicas: 2, stream: { maxAge: '48h' } }));
-    await cluster.isWell();
-    expect(await uidsOfPods({ client, namespace })).toEqual(first);
-
-    await cluster.apply(withExternalNats({ replicas: 2, stream: { maxAge: '48h' }, limits: { maxOpsPerSecond: 50 } }));
-    await cluster.has('Progressing', 'True', 'Rolling');
-    const isReady = async () => (await cluster.get())?.status;
-    let fewest = 2;
-    await until(
-      async () => {
-        fewest = Math.min(fewest, z.object({ readyReplicas: z.int() }).parse(await isReady()).readyReplicas);
-        return (await cluster.condition('Progressing'))?.reason === 'Stable';
-      },
-      { what: 'all pods made anew', timeoutMs: 120_000 },
-    );
-    await cluster.isWell();
-    const last = await uidsOfPods({ client, namespace });
-    expect(fewest).toBe(1);
-    expect(Object.keys(last)).toEqual(Object.keys(first));
-    for (const [name, uid] of Object.entries(first)) {
-      if (name.startsWith('c-router')) expect(last[name]).toBe(uid);
-      else expect(last[name]).not.toBe(uid);
-    }
-  }, 240_000);
 });

@@ -39,6 +39,15 @@ export class ClusterStage {
     return stage;
   }
 
+  /** With a cluster whose NATS nobody runs: all is made, and the stream is away. */
+  static async withManagedNats(controlPlane: ControlPlane): Promise<ClusterStage> {
+    const stage = await ClusterStage.open(controlPlane);
+    await stage.cluster.createSecret();
+    await stage.cluster.apply({});
+    await stage.cluster.has('Progressing', 'False', 'Stable');
+    return stage;
+  }
+
   /** What Events say of the cluster: `Restored: Service c was put back: …`. */
   async events(): Promise<string[]> {
     const { items } = await this.client.list(KINDS.Event, { namespace: this.namespace });
